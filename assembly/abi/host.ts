@@ -1,0 +1,472 @@
+// Generated from assembly/abi/abi.json by scripts/abi; do not edit.
+//
+// The boundary between the core (one .wasm) and its host. Hosts call the exports from one task
+// only; imports return at once and never call back. Integers are little-endian, times are
+// milliseconds, sizes are bytes.
+
+/** Version of the table this file was generated from; the export abi_version returns it. */
+export const ABI_VERSION: i32 = 1;
+
+/** Size of the inbox, the static buffer where the host puts an event's payload. */
+export const INBOX_BYTES: i32 = 2048;
+
+/** Linear memory the module may use on a chip: static data and heap together. */
+export const MEMORY_BYTES_MAX: i32 = 32768;
+
+/** Erase unit of the records partition. */
+export const FLASH_SECTOR_BYTES: i32 = 4096;
+
+/**
+ * Program unit: offset and size of every flash_write are multiples of it, and no unit is programmed
+ * twice between erases.
+ */
+export const FLASH_UNIT_BYTES: i32 = 16;
+
+/** Longest topic or topic filter (AWS IoT quota). */
+export const MQTT_TOPIC_BYTES_MAX: i32 = 256;
+
+/** Longest Wi-Fi network name (IEEE 802.11). */
+export const SSID_BYTES_MAX: i32 = 32;
+
+/** Longest Wi-Fi password (63 characters, or 64 hex digits). */
+export const PASSWORD_BYTES_MAX: i32 = 64;
+
+/**
+ * What an import returns and what an outcome event carries. An import returns >= 0 when it accepts
+ * (a count or a token where its contract says so), or one of the negative values.
+ */
+export namespace Status {
+  /** done, or accepted */
+  export const OK: i32 = 0;
+  /** an argument is outside its range, or a slice is outside linear memory */
+  export const INVALID_ARGUMENT: i32 = -1;
+  /** the host holds all it can hold of this; try again after its next event */
+  export const BUSY: i32 = -2;
+  /** the capability is not in the state this needs (no connection, no network) */
+  export const NOT_READY: i32 = -3;
+  /** nothing there by that name */
+  export const NOT_FOUND: i32 = -4;
+  /** no room left */
+  export const NO_SPACE: i32 = -5;
+  /** the other side did not answer in time */
+  export const TIMEOUT: i32 = -6;
+  /** this host does not have the capability */
+  export const UNSUPPORTED: i32 = -7;
+  /** the hardware or the operating system failed */
+  export const IO_ERROR: i32 = -8;
+  /** no access point with that name answers */
+  export const NO_SUCH_NETWORK: i32 = -9;
+  /** the access point refuses the password */
+  export const WRONG_PASSWORD: i32 = -10;
+  /** an established connection or association ended without our asking */
+  export const CONNECTION_LOST: i32 = -11;
+  /** DNS has no address for the endpoint */
+  export const NAME_NOT_RESOLVED: i32 = -12;
+  /** the TCP connection could not be made */
+  export const UNREACHABLE: i32 = -13;
+  /** we refuse the server: its certificate does not verify against the root CA */
+  export const TLS_SERVER_REFUSED: i32 = -14;
+  /** the server refuses us: it ended the TLS handshake or rejects our certificate */
+  export const TLS_CLIENT_REFUSED: i32 = -15;
+  /**
+   * the root CA, certificate or key that the core names is not usable PEM, or certificate and key
+   * are no pair
+   */
+  export const CREDENTIALS_INVALID: i32 = -16;
+  /** the broker answered CONNECT with a return code other than 0, or closed before CONNACK */
+  export const MQTT_REFUSED: i32 = -17;
+  /** the broker did not answer a PINGREQ */
+  export const KEEP_ALIVE_TIMEOUT: i32 = -18;
+  /** the connection ended because we asked for it */
+  export const CLOSED: i32 = -19;
+  /** larger than a stated limit */
+  export const TOO_LARGE: i32 = -20;
+  /** not in the format it should have */
+  export const MALFORMED: i32 = -21;
+  /** a queue was full, and its policy gave this element up */
+  export const OVERFLOW: i32 = -22;
+  /** the service refused the request */
+  export const REFUSED: i32 = -23;
+  /** stored bytes do not match their checksum */
+  export const CORRUPT: i32 = -24;
+  /** given up because the application or a restart asked for it */
+  export const CANCELED: i32 = -25;
+}
+
+/** Why the device started (a of BOOT). */
+export namespace ResetReason {
+  /** not known */
+  export const UNKNOWN: u8 = 0;
+  /** power was applied */
+  export const POWER_ON: u8 = 1;
+  /** sys_restart */
+  export const SOFTWARE: u8 = 2;
+  /** the core trapped or the firmware crashed */
+  export const PANIC: u8 = 3;
+  /** a watchdog fired */
+  export const WATCHDOG: u8 = 4;
+  /** supply voltage was too low */
+  export const BROWNOUT: u8 = 5;
+  /** woke from deep sleep */
+  export const DEEP_SLEEP: u8 = 6;
+  /** reset pin */
+  export const EXTERNAL: u8 = 7;
+}
+
+/** Mode of the system. */
+export namespace Mode {
+  /** mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
+  export const INIT: u8 = 0;
+  /** initialisation failed; stays here until reset; the application does not run */
+  export const IDLE: u8 = 1;
+  /**
+   * Wi-Fi credentials, the endpoint or every way to a certificate is missing; waits for a
+   * configuration
+   */
+  export const CONFIGURATION: u8 = 2;
+  /** provisioned; the application runs */
+  export const NORMAL: u8 = 3;
+  /** a new image is being downloaded, verified or activated */
+  export const OTA: u8 = 4;
+}
+
+/** Records in the flash store. */
+export namespace Dataset {
+  /** device configuration: Wi-Fi, endpoint, thing and template names */
+  export const CONFIGURATION: u8 = 0;
+  /** what is in flight over a restart: provisioning, job, OTA */
+  export const SYSTEM_STATUS: u8 = 1;
+  /** root CA certificate, PEM */
+  export const ROOT_CA: u8 = 2;
+  /** thing certificate, PEM */
+  export const THING_CERTIFICATE: u8 = 3;
+  /** private key of the thing certificate, PEM */
+  export const THING_KEY: u8 = 4;
+  /** claim certificate, PEM */
+  export const CLAIM_CERTIFICATE: u8 = 5;
+  /** private key of the claim certificate, PEM */
+  export const CLAIM_KEY: u8 = 6;
+  /** 256 bytes that belong to the application */
+  export const APPLICATION: u8 = 7;
+}
+
+/** Severity of a log line. */
+export namespace LogLevel {
+  /** as a threshold: log nothing */
+  export const NONE: u8 = 0;
+  /** something is lost or cannot work */
+  export const ERROR: u8 = 1;
+  /** unexpected, dealt with */
+  export const WARNING: u8 = 2;
+  /** milestones of a device's life */
+  export const INFO: u8 = 3;
+  /** for whoever looks for a fault */
+  export const DEBUG: u8 = 4;
+}
+
+/** Who logs. */
+export namespace LogModule {
+  /** modes, restart, configuration */
+  export const SYSTEM: u8 = 0;
+  /** record store */
+  export const FLASH: u8 = 1;
+  /** station */
+  export const WIFI: u8 = 2;
+  /** MQTT session, queue and subscriptions */
+  export const SESSION: u8 = 3;
+  /** fleet provisioning by claim */
+  export const PROVISIONING: u8 = 4;
+  /** the application */
+  export const APPLICATION: u8 = 5;
+}
+
+/** Value of the PROVISIONING event, and the step kept in the system status record. */
+export namespace ProvisioningStep {
+  /** no provisioning in flight */
+  export const NONE: u8 = 0;
+  /** the claim connection is up */
+  export const CONNECTED: u8 = 1;
+  /** the host makes a key pair and a signing request (CSR variant) */
+  export const KEY_REQUESTED: u8 = 2;
+  /** the certificate is asked for over the claim connection */
+  export const CERTIFICATE_REQUESTED: u8 = 3;
+  /** certificate, key and ownership token are in flash; RegisterThing is next */
+  export const CERTIFICATE_STORED: u8 = 4;
+  /** RegisterThing is under way */
+  export const REGISTERING: u8 = 5;
+  /**
+   * the token was refused: connecting with the new certificate tells whether an earlier
+   * RegisterThing succeeded
+   */
+  export const PROBING: u8 = 6;
+  /** thing certificate active, thing name known */
+  export const DONE: u8 = 7;
+}
+
+/**
+ * System events: what the application's callback gets, and what the core reports through log_event.
+ */
+export namespace Event {
+  /** value = Mode, text = the reason in words, may be empty */
+  export const MODE_CHANGED: u8 = 1;
+  /** value = delay in ms, text = reason */
+  export const RESTART_PENDING: u8 = 2;
+  /** value = number of datasets found */
+  export const STORE_MOUNTED: u8 = 3;
+  /** value = Status */
+  export const STORE_FAILED: u8 = 4;
+  /** value = Dataset, or -1 when it cannot be known; an older value is used if there is one */
+  export const RECORD_CORRUPT: u8 = 5;
+  /** a configuration document was checked and stored */
+  export const CONFIGURATION_APPLIED: u8 = 6;
+  /** value = byte position in the document, text = field and reason; nothing was stored */
+  export const CONFIGURATION_INVALID: u8 = 7;
+  /** text = the field that is missing */
+  export const CONFIGURATION_MISSING: u8 = 8;
+  /** value = Dataset: the value handed over last is in flash */
+  export const FLASH_WRITTEN: u8 = 9;
+  /** value = Dataset: it could not be written */
+  export const FLASH_FAILED: u8 = 10;
+  /** text = network name */
+  export const WIFI_JOINING: u8 = 11;
+  /** text = IPv4 address */
+  export const WIFI_CONNECTED: u8 = 12;
+  /** value = Status */
+  export const WIFI_DISCONNECTED: u8 = 13;
+  /** text = client id */
+  export const MQTT_CONNECTING: u8 = 14;
+  /**
+   * the session of the thing is up (the claim connection is told by PROVISIONING); value = filters
+   * that will be subscribed to again
+   */
+  export const MQTT_CONNECTED: u8 = 15;
+  /** value = Status */
+  export const MQTT_DISCONNECTED: u8 = 16;
+  /** value = granted QoS, text = filter */
+  export const MQTT_SUBSCRIBED: u8 = 17;
+  /** value = Status, text = filter; it is given up */
+  export const MQTT_SUBSCRIBE_FAILED: u8 = 18;
+  /**
+   * value = the id that mqtt.publish returned (QoS 1: acknowledged; QoS 0: handed to the transport)
+   */
+  export const PUBLISH_SUCCEEDED: u8 = 19;
+  /** value = the id that mqtt.publish returned, text = topic */
+  export const PUBLISH_DROPPED: u8 = 20;
+  /** value = payload bytes, text = topic; it waits in the ring buffer */
+  export const MESSAGE_ARRIVED: u8 = 21;
+  /** value = payload bytes, text = topic; larger than the ring buffer, or no room in it */
+  export const MESSAGE_DROPPED: u8 = 22;
+  /** value = ProvisioningStep */
+  export const PROVISIONING: u8 = 23;
+  /** text = thing name */
+  export const PROVISIONED: u8 = 24;
+  /**
+   * value = Status or AWS statusCode, text = AWS errorCode and errorMessage or the reason; it is
+   * tried again after a back-off
+   */
+  export const PROVISIONING_FAILED: u8 = 25;
+  /**
+   * value = number of events the application did not get because its event queue was full; the host
+   * saw them all
+   */
+  export const EVENTS_LOST: u8 = 26;
+}
+
+/** First argument of dispatch: what happened. */
+export namespace EventKind {
+  /** The time that dispatch asked for has come. Early ticks do no harm. */
+  export const TICK: i32 = 0;
+  /**
+   * First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6 bytes
+   * MAC address.
+   */
+  export const BOOT: i32 = 1;
+  /**
+   * Outcome of the oldest flash_write or flash_erase that was accepted and not yet answered. a:
+   * Status.
+   */
+  export const FLASH_DONE: i32 = 2;
+  /** Associated and has an address. a: RSSI in dBm, or 0. payload: 4 bytes IPv4 address. */
+  export const WIFI_UP: i32 = 3;
+  /**
+   * wifi_join failed, or the association ended (CLOSED after wifi_leave). The host does not try
+   * again by itself. a: Status. b: host's own reason code, for the log.
+   */
+  export const WIFI_DOWN: i32 = 4;
+  /** CONNACK 0 arrived. The session is always clean. */
+  export const MQTT_UP: i32 = 5;
+  /**
+   * mqtt_connect failed, or the connection ended (CLOSED after mqtt_disconnect). Exactly one for
+   * each accepted mqtt_connect. The host does not try again by itself; tokens of this connection
+   * are void. a: Status. b: CONNACK return code, TLS alert or host error number, for the log.
+   */
+  export const MQTT_DOWN: i32 = 6;
+  /** SUBACK (0x80 is REFUSED). a: token. b: granted QoS, or a Status. */
+  export const MQTT_SUBSCRIBED: i32 = 7;
+  /** UNSUBACK. a: token. b: Status. */
+  export const MQTT_UNSUBSCRIBED: i32 = 8;
+  /** PUBACK of a QoS 1 publish. a: token. b: Status. */
+  export const MQTT_PUBLISHED: i32 = 9;
+  /**
+   * A PUBLISH arrived. Fragments of one message come in order, with no other message between them;
+   * each is as large as fits the inbox. QoS 1 is acknowledged by the host when the last fragment
+   * has been dispatched. a: total payload bytes of the message. b: offset of this fragment in it.
+   * payload: u16 topic bytes, topic (first fragment only, else 0), then the fragment.
+   */
+  export const MQTT_MESSAGE: i32 = 10;
+  /**
+   * Outcome of crypto_csr. a: Status. b: bytes of the key. payload: private key PEM, then signing
+   * request PEM.
+   */
+  export const CRYPTO_CSR: i32 = 11;
+}
+
+/** Restart the device after this dispatch returns. Nothing is dispatched any more in this life. */
+// @ts-ignore: decorator
+@external("host", "sys_restart")
+export declare function sysRestart(): i32;
+
+/** Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
+// @ts-ignore: decorator
+@external("host", "sys_random")
+export declare function sysRandom(bytes: usize, bytesSize: u32): i32;
+
+/**
+ * An assertion failed; the core traps right after. message and file are UTF-16LE and may be empty;
+ * with no file, line is a number of the list in assembly/util/assert.ts. The host records it and
+ * restarts the core.
+ */
+// @ts-ignore: decorator
+@external("host", "sys_panic")
+export declare function sysPanic(
+  message: usize,
+  messageSize: u32,
+  file: usize,
+  fileSize: u32,
+  line: u32,
+  column: u32,
+): i32;
+
+/**
+ * Read of the configuration document (JSON, docs/CONFIGURATION.md) that the host was built or
+ * started with. Returns the bytes copied; 0 at and after its end, or when there is none.
+ */
+// @ts-ignore: decorator
+@external("host", "sys_config_read")
+export declare function sysConfigRead(offset: u32, bytes: usize, bytesSize: u32): i32;
+
+/** One log line, UTF-8 without a line end. level: see LogLevel. module: see LogModule. */
+// @ts-ignore: decorator
+@external("host", "log_write")
+export declare function logWrite(level: u32, module: u32, text: usize, textSize: u32): i32;
+
+/**
+ * A system event, as the application sees it: for timelines, traces and the console. Never holds a
+ * secret. event: see Event.
+ */
+// @ts-ignore: decorator
+@external("host", "log_event")
+export declare function logEvent(event: u32, value: i32, text: usize, textSize: u32): i32;
+
+/** Bytes of the records partition: a multiple of FLASH_SECTOR_BYTES. */
+// @ts-ignore: decorator
+@external("host", "flash_size")
+export declare function flashSize(): i32;
+
+/**
+ * Read of the records partition, at once: any offset and size inside it. Sees all writes accepted
+ * before it.
+ */
+// @ts-ignore: decorator
+@external("host", "flash_read")
+export declare function flashRead(offset: u32, bytes: usize, bytesSize: u32): i32;
+
+/**
+ * Program whole units. The host copies the bytes before it returns and answers with FLASH_DONE. At
+ * least four operations may wait; BUSY beyond what the host can hold.
+ */
+// @ts-ignore: decorator
+@external("host", "flash_write")
+export declare function flashWrite(offset: u32, bytes: usize, bytesSize: u32): i32;
+
+/** Erase the sector at this multiple of FLASH_SECTOR_BYTES to 0xFF; answered with FLASH_DONE. */
+// @ts-ignore: decorator
+@external("host", "flash_erase")
+export declare function flashErase(offset: u32): i32;
+
+/** Join a network; an empty password means an open one. Answered with WIFI_UP or WIFI_DOWN. */
+// @ts-ignore: decorator
+@external("host", "wifi_join")
+export declare function wifiJoin(
+  ssid: usize,
+  ssidSize: u32,
+  password: usize,
+  passwordSize: u32,
+): i32;
+
+/** Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
+// @ts-ignore: decorator
+@external("host", "wifi_leave")
+export declare function wifiLeave(): i32;
+
+/**
+ * Open TLS 1.2 or later with a client certificate, ALPN x-amzn-mqtt-ca when the port is 443, then
+ * MQTT 3.1.1 CONNECT with a clean session. Root CA, certificate and key are PEM in the records
+ * partition at these offsets, so that they need no RAM in the core; the host reads them before it
+ * returns. Answered with MQTT_UP or MQTT_DOWN. One connection at a time: BUSY while another is open
+ * or opening.
+ */
+// @ts-ignore: decorator
+@external("host", "mqtt_connect")
+export declare function mqttConnect(
+  endpoint: usize,
+  endpointSize: u32,
+  port: u32,
+  clientId: usize,
+  clientIdSize: u32,
+  keepAliveS: u32,
+  caOffset: u32,
+  caSize: u32,
+  certificateOffset: u32,
+  certificateSize: u32,
+  keyOffset: u32,
+  keySize: u32,
+): i32;
+
+/** Send DISCONNECT and close; answered with MQTT_DOWN(CLOSED). NOT_READY without a connection. */
+// @ts-ignore: decorator
+@external("host", "mqtt_disconnect")
+export declare function mqttDisconnect(): i32;
+
+/** SUBSCRIBE to one filter. Returns a token (1 to 65535) that MQTT_SUBSCRIBED carries. */
+// @ts-ignore: decorator
+@external("host", "mqtt_subscribe")
+export declare function mqttSubscribe(filter: usize, filterSize: u32, qos: u32): i32;
+
+/** UNSUBSCRIBE one filter. Returns a token that MQTT_UNSUBSCRIBED carries. */
+// @ts-ignore: decorator
+@external("host", "mqtt_unsubscribe")
+export declare function mqttUnsubscribe(filter: usize, filterSize: u32): i32;
+
+/**
+ * PUBLISH. QoS 0 returns 0 when handed to the transport. QoS 1 returns a token that MQTT_PUBLISHED
+ * carries; the host keeps no copy beyond this connection and repeats nothing by itself. flags: bit
+ * 0: QoS 1; bit 1: retain.
+ */
+// @ts-ignore: decorator
+@external("host", "mqtt_publish")
+export declare function mqttPublish(
+  topic: usize,
+  topicSize: u32,
+  payload: usize,
+  payloadSize: u32,
+  flags: u32,
+): i32;
+
+/**
+ * Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with
+ * CRYPTO_CSR.
+ */
+// @ts-ignore: decorator
+@external("host", "crypto_csr")
+export declare function cryptoCsr(commonName: usize, commonNameSize: u32): i32;

@@ -1,0 +1,49 @@
+// Restart, through here only: after the wished delay, with the session closed and every queued
+// flash operation finished. A broker that does not let go is waited for two seconds, flash as long
+// as it takes: a write that was accepted is never thrown away.
+
+import { Event, sysRestart } from "../abi/host";
+import * as session from "../aws/session";
+import * as records from "../flash/store";
+import { emit } from "../kernel/events";
+import { Timer, setTimer, timerIsSet } from "../kernel/timers";
+import { textSize } from "../util/bytes";
+
+const CLOSE_MS_MAX: u32 = 2000;
+
+namespace Stage {
+  export const NONE: u8 = 0;
+  export const DELAY: u8 = 1;
+  export const CLOSING: u8 = 2;
+  export const DONE: u8 = 3;
+}
+
+let stage: u8 = Stage.NONE;
+
+/** Asks for a restart in `delayMs`; a second call only changes the delay. */
+export function request(delayMs: u32, reason: usize): void {
+  if (stage > Stage.DELAY) return;
+  stage = Stage.DELAY;
+  emit(Event.RESTART_PENDING, <i32>delayMs, reason, textSize(reason));
+  setTimer(Timer.RESTART, delayMs);
+}
+
+export function isPending(): bool {
+  return stage != Stage.NONE;
+}
+
+/** The delay is over, or the time to close is. */
+export function onTimer(): void {
+  if (stage != Stage.DELAY) return;
+  stage = Stage.CLOSING;
+  setTimer(Timer.RESTART, CLOSE_MS_MAX);
+  session.close();
+}
+
+/** Once at the end of each step. */
+export function pump(): void {
+  if (stage != Stage.CLOSING || records.busy()) return;
+  if (!session.isOff() && timerIsSet(Timer.RESTART)) return;
+  stage = Stage.DONE;
+  sysRestart();
+}

@@ -1,0 +1,211 @@
+// The root of the core: knows all machines, wires them, and takes the device from BOOT to Normal.
+// Each event goes to one machine; then settle() lets the queues send, tells the application, and
+// restarts if that is due. entry.ts calls it; index.ts offers the rest to the application.
+
+import { Dataset, Event, LogLevel, LogModule, ProvisioningStep, Status } from "../abi/host";
+import * as credentials from "../aws/credentials";
+import { Identity } from "../aws/credentials";
+import * as messages from "../aws/messages";
+import * as progress from "../aws/progress";
+import * as provisioning from "../aws/provisioning";
+import * as request from "../aws/provisioning_request";
+import * as queue from "../aws/publish_queue";
+import * as session from "../aws/session";
+import * as subscriptions from "../aws/subscriptions";
+import { Owner } from "../aws/subscriptions";
+import * as applicationData from "../flash/application_data";
+import * as records from "../flash/store";
+import { emit } from "../kernel/events";
+import { logNumber } from "../kernel/log";
+import { putHex, putText, textSize } from "../util/bytes";
+import * as wifi from "../wifi/wifi";
+import * as configuration from "./configuration";
+import { Slot } from "./configuration";
+import * as modes from "./modes";
+
+const NAME_BYTES_MAX: i32 = 32;
+const MAC_BYTES: i32 = 6;
+
+export const mac: usize = memory.data(MAC_BYTES);
+export const deviceName: usize = memory.data(NAME_BYTES_MAX);
+export let deviceNameSize: i32 = 0;
+export let resetReason: u8 = 0;
+/** Bytes of the prefix that setDevicePrefix() put at the front of the name. */
+let prefixSize: i32 = 0;
+
+/** Names the family of devices; the MAC address follows. At most 16 bytes. */
+export function setDevicePrefix(from: usize, size: i32): void {
+  prefixSize = min(size, 16);
+  memory.copy(deviceName, from, prefixSize);
+}
+
+/** Event BOOT, before anything else; the application's setup() comes between this and mount(). */
+export function begin(reason: u8, macFrom: usize): void {
+  memory.copy(mac, macFrom, MAC_BYTES);
+  resetReason = reason;
+  setDevicePrefix(utf8("iot32-"), 6);
+  records.onComplete(onRecord);
+  wifi.onNetwork(onNetwork);
+  session.onChange(onSession);
+  provisioning.onFinished(onProvisioned);
+}
+
+/** Reads what is in flash and decides what is to be done. */
+export function mount(): void {
+  let end = deviceName + prefixSize;
+  for (let i = 0; i < MAC_BYTES; i++) end = putHex(end, load<u8>(mac + i), 2);
+  deviceNameSize = <i32>(end - deviceName);
+  modes.begin();
+  const found = records.mount();
+  if (found < 0) {
+    emit(Event.STORE_FAILED, found);
+    modes.step(modes.Input.BROKEN, utf8("the records partition cannot be used"));
+    return;
+  }
+  emit(Event.STORE_MOUNTED, found);
+  reportCorrupt();
+  applicationData.mount();
+  progress.mount();
+  if (configuration.mount() != Status.OK) {
+    modes.step(modes.Input.BROKEN, utf8("the stored configuration is not of this version"));
+  } else if (configuration.documentIsNew()) {
+    configuration.apply(onDocument);
+  } else {
+    choose();
+  }
+}
+
+function reportCorrupt(): void {
+  const count = records.corruptCount();
+  for (let i = 0; i < count; i++) emit(Event.RECORD_CORRUPT, records.corruptDataset(i));
+  if (count > 0) logNumber(LogLevel.WARNING, LogModule.FLASH, utf8("damaged records:"), count);
+}
+
+function onDocument(stored: bool): void {
+  if (stored) choose();
+  else modes.step(modes.Input.BROKEN, utf8("the configuration document cannot be used"));
+}
+
+/** Has everything it needs: Wi-Fi. Else: Configuration, and it says what is missing. */
+function choose(): void {
+  const missing = missingField();
+  if (missing != 0) {
+    emit(Event.CONFIGURATION_MISSING, 0, missing, textSize(missing));
+    modes.step(modes.Input.INCOMPLETE, missing);
+    return;
+  }
+  credentials.setEndpoint(
+    configuration.textOf(Slot.ENDPOINT),
+    configuration.sizeOf(Slot.ENDPOINT),
+    configuration.port(),
+  );
+  if (hasThing()) modes.step(modes.Input.PROVISIONED, 0);
+  wifi.start(
+    configuration.textOf(Slot.SSID),
+    configuration.sizeOf(Slot.SSID),
+    configuration.textOf(Slot.PASSWORD),
+    configuration.sizeOf(Slot.PASSWORD),
+  );
+  if (hasThing()) openAsThing();
+  else startProvisioning();
+}
+
+/** Name of the first missing field, or 0. */
+function missingField(): usize {
+  if (configuration.sizeOf(Slot.SSID) == 0) return utf8("wifi.ssid");
+  if (configuration.sizeOf(Slot.ENDPOINT) == 0) return utf8("aws.endpoint");
+  if (records.size(Dataset.ROOT_CA) <= 0) return utf8("aws.rootCa");
+  if (hasThing()) return 0;
+  if (!credentials.has(Identity.CLAIM)) return utf8("thing.certificate or claim.certificate");
+  return configuration.sizeOf(Slot.TEMPLATE) == 0 ? utf8("claim.template") : 0;
+}
+
+/** Provisioned: certificate, key and name, from a document or by claim. */
+function hasThing(): bool {
+  if (!credentials.has(Identity.THING)) return false;
+  return configuration.thingIsGiven() || progress.step() == ProvisioningStep.DONE;
+}
+
+/** Thing name; empty until the device is provisioned. */
+export function thingName(): usize {
+  return configuration.thingIsGiven() ? configuration.textOf(Slot.THING_NAME) : progress.thingName;
+}
+
+export function thingNameSize(): i32 {
+  return configuration.thingIsGiven()
+    ? configuration.sizeOf(Slot.THING_NAME)
+    : progress.thingNameSize();
+}
+
+function openAsThing(): void {
+  session.open(Identity.THING, thingName(), thingNameSize());
+}
+
+function startProvisioning(): void {
+  request.setDevice(
+    deviceName,
+    deviceNameSize,
+    configuration.textOf(Slot.THING_NAME),
+    configuration.sizeOf(Slot.THING_NAME),
+  );
+  request.setTemplate(
+    configuration.textOf(Slot.TEMPLATE),
+    configuration.sizeOf(Slot.TEMPLATE),
+    configuration.textOf(Slot.PARAMETERS),
+    configuration.sizeOf(Slot.PARAMETERS),
+    configuration.usesCsr(),
+  );
+  provisioning.start();
+}
+
+function onProvisioned(): void {
+  modes.step(modes.Input.PROVISIONED, 0);
+  openAsThing();
+}
+
+function onNetwork(up: bool): void {
+  session.onNetwork(up);
+}
+
+/** The session came, went or closed: queues and filters follow, then whoever uses it. */
+function onSession(change: u8): void {
+  if (change == session.Change.UP) {
+    const asThing = !provisioning.isActive();
+    subscriptions.onUp(asThing ? Owner.APPLICATION : Owner.PROVISIONING);
+    if (asThing) {
+      emit(Event.MQTT_CONNECTED, subscriptions.waiting());
+      queue.onUp();
+    }
+  } else {
+    const blamed = change == session.Change.DOWN && wifi.isUp();
+    messages.cancel();
+    subscriptions.onDown(blamed);
+    queue.onDown(blamed);
+  }
+  provisioning.onSession(change);
+}
+
+/** A record reached flash, or failed to. */
+function onRecord(dataset: u8, status: i32): void {
+  emit(status < 0 ? Event.FLASH_FAILED : Event.FLASH_WRITTEN, dataset);
+  configuration.onRecord(dataset, status);
+  provisioning.onRecord(dataset, status);
+}
+
+/** Whether the message that is arriving is for provisioning, not for the application. */
+let forProvisioning: bool = false;
+
+/** Event MQTT_MESSAGE: {u16 topic size, topic, bytes} at `payload`. */
+export function onMessage(total: i32, offset: i32, payload: usize, size: i32): void {
+  const topicSize = <i32>load<u16>(payload);
+  const topic = payload + 2;
+  if (offset == 0) {
+    forProvisioning = provisioning.isActive();
+    if (forProvisioning) provisioning.beginMessage(topic, topicSize, total);
+    else messages.begin(topic, topicSize, total);
+  }
+  const from = topic + topicSize;
+  const bytes = size - 2 - topicSize;
+  if (forProvisioning) provisioning.appendMessage(from, bytes);
+  else messages.append(from, bytes);
+}

@@ -1,0 +1,300 @@
+// Generated from assembly/abi/abi.json by scripts/abi; do not edit.
+//
+// One thunk per import: it takes the wire values off the stack of wasm3, checks that each slice
+// lies wholly in linear memory, and calls the port. A slice that does not is answered with
+// INVALID_ARGUMENT and the port is not called.
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host_abi.h"
+
+/* Whether size bytes from pointer are memory. The subtraction cannot wrap because the first
+ * comparison has passed; a sum could. */
+static bool is_in_memory(IM3Runtime runtime, uint32_t pointer, uint32_t size) {
+  const uint32_t memory_size = m3_GetMemorySize(runtime);
+  return pointer <= memory_size && size <= memory_size - pointer;
+}
+
+static m3ApiRawFunction(call_sys_restart) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_sys_restart())
+}
+
+static m3ApiRawFunction(call_sys_random) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_sys_random((uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_sys_panic) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, message)
+  m3ApiGetArg(uint32_t, message_size)
+  m3ApiGetArg(uint32_t, file)
+  m3ApiGetArg(uint32_t, file_size)
+  m3ApiGetArg(uint32_t, line)
+  m3ApiGetArg(uint32_t, column)
+  (void)_ctx;
+  if (!is_in_memory(runtime, message, message_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, file, file_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_sys_panic(
+    (uint8_t *)_mem + message,
+    message_size,
+    (uint8_t *)_mem + file,
+    file_size,
+    line,
+    column
+  ))
+}
+
+static m3ApiRawFunction(call_sys_config_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_sys_config_read(offset, (uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_log_write) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, level)
+  m3ApiGetArg(uint32_t, module)
+  m3ApiGetArg(uint32_t, text)
+  m3ApiGetArg(uint32_t, text_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, text, text_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_log_write(level, module, (uint8_t *)_mem + text, text_size))
+}
+
+static m3ApiRawFunction(call_log_event) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, event)
+  m3ApiGetArg(int32_t, value)
+  m3ApiGetArg(uint32_t, text)
+  m3ApiGetArg(uint32_t, text_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, text, text_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_log_event(event, value, (uint8_t *)_mem + text, text_size))
+}
+
+static m3ApiRawFunction(call_flash_size) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_flash_size())
+}
+
+static m3ApiRawFunction(call_flash_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_flash_read(offset, (uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_flash_write) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_flash_write(offset, (uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_flash_erase) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_flash_erase(offset))
+}
+
+static m3ApiRawFunction(call_wifi_join) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, ssid)
+  m3ApiGetArg(uint32_t, ssid_size)
+  m3ApiGetArg(uint32_t, password)
+  m3ApiGetArg(uint32_t, password_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, ssid, ssid_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, password, password_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_wifi_join(
+    (uint8_t *)_mem + ssid,
+    ssid_size,
+    (uint8_t *)_mem + password,
+    password_size
+  ))
+}
+
+static m3ApiRawFunction(call_wifi_leave) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_wifi_leave())
+}
+
+static m3ApiRawFunction(call_mqtt_connect) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, endpoint)
+  m3ApiGetArg(uint32_t, endpoint_size)
+  m3ApiGetArg(uint32_t, port)
+  m3ApiGetArg(uint32_t, client_id)
+  m3ApiGetArg(uint32_t, client_id_size)
+  m3ApiGetArg(uint32_t, keep_alive_s)
+  m3ApiGetArg(uint32_t, ca_offset)
+  m3ApiGetArg(uint32_t, ca_size)
+  m3ApiGetArg(uint32_t, certificate_offset)
+  m3ApiGetArg(uint32_t, certificate_size)
+  m3ApiGetArg(uint32_t, key_offset)
+  m3ApiGetArg(uint32_t, key_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, endpoint, endpoint_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, client_id, client_id_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_mqtt_connect(
+    (uint8_t *)_mem + endpoint,
+    endpoint_size,
+    port,
+    (uint8_t *)_mem + client_id,
+    client_id_size,
+    keep_alive_s,
+    ca_offset,
+    ca_size,
+    certificate_offset,
+    certificate_size,
+    key_offset,
+    key_size
+  ))
+}
+
+static m3ApiRawFunction(call_mqtt_disconnect) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_mqtt_disconnect())
+}
+
+static m3ApiRawFunction(call_mqtt_subscribe) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, filter)
+  m3ApiGetArg(uint32_t, filter_size)
+  m3ApiGetArg(uint32_t, qos)
+  (void)_ctx;
+  if (!is_in_memory(runtime, filter, filter_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_mqtt_subscribe((uint8_t *)_mem + filter, filter_size, qos))
+}
+
+static m3ApiRawFunction(call_mqtt_unsubscribe) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, filter)
+  m3ApiGetArg(uint32_t, filter_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, filter, filter_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_mqtt_unsubscribe((uint8_t *)_mem + filter, filter_size))
+}
+
+static m3ApiRawFunction(call_mqtt_publish) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, topic)
+  m3ApiGetArg(uint32_t, topic_size)
+  m3ApiGetArg(uint32_t, payload)
+  m3ApiGetArg(uint32_t, payload_size)
+  m3ApiGetArg(uint32_t, flags)
+  (void)_ctx;
+  if (!is_in_memory(runtime, topic, topic_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, payload, payload_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_mqtt_publish(
+    (uint8_t *)_mem + topic,
+    topic_size,
+    (uint8_t *)_mem + payload,
+    payload_size,
+    flags
+  ))
+}
+
+static m3ApiRawFunction(call_crypto_csr) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, common_name)
+  m3ApiGetArg(uint32_t, common_name_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, common_name, common_name_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_crypto_csr((uint8_t *)_mem + common_name, common_name_size))
+}
+
+const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
+  {"sys_restart", "i()", call_sys_restart},
+  {"sys_random", "i(ii)", call_sys_random},
+  {"sys_panic", "i(iiiiii)", call_sys_panic},
+  {"sys_config_read", "i(iii)", call_sys_config_read},
+  {"log_write", "i(iiii)", call_log_write},
+  {"log_event", "i(iiii)", call_log_event},
+  {"flash_size", "i()", call_flash_size},
+  {"flash_read", "i(iii)", call_flash_read},
+  {"flash_write", "i(iii)", call_flash_write},
+  {"flash_erase", "i(i)", call_flash_erase},
+  {"wifi_join", "i(iiii)", call_wifi_join},
+  {"wifi_leave", "i()", call_wifi_leave},
+  {"mqtt_connect", "i(iiiiiiiiiiii)", call_mqtt_connect},
+  {"mqtt_disconnect", "i()", call_mqtt_disconnect},
+  {"mqtt_subscribe", "i(iii)", call_mqtt_subscribe},
+  {"mqtt_unsubscribe", "i(ii)", call_mqtt_unsubscribe},
+  {"mqtt_publish", "i(iiiii)", call_mqtt_publish},
+  {"crypto_csr", "i(ii)", call_crypto_csr},
+};
+
+const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {
+  {"abi_version", "i()", NULL},
+  {"inbox", "i()", NULL},
+  {"dispatch", "i(iiiii)", NULL},
+};
+
+M3Result host_abi_link(IM3Module module) {
+  for (size_t i = 0; i < HOST_ABI_IMPORT_COUNT; i++) {
+    const struct host_abi_entry *entry = &host_abi_imports[i];
+    const M3Result result = m3_LinkRawFunction(module, HOST_ABI_MODULE, entry->name,
+                                               entry->signature, entry->function);
+    if (result != m3Err_none && result != m3Err_functionLookupFailed) {
+      return result;
+    }
+  }
+  return m3Err_none;
+}

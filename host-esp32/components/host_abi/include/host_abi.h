@@ -1,0 +1,425 @@
+// Generated from assembly/abi/abi.json by scripts/abi; do not edit.
+//
+// The boundary between the core (one .wasm) and its host. Hosts call the exports from one task
+// only; imports return at once and never call back. Integers are little-endian, times are
+// milliseconds, sizes are bytes.
+
+#ifndef HOST_ABI_H
+#define HOST_ABI_H
+
+#include <stdint.h>
+
+#include "wasm3.h"
+
+/* A module whose abi_version differs is refused before any other call. */
+#define HOST_ABI_VERSION 1
+/* Module name of every import. */
+#define HOST_ABI_MODULE "host"
+
+/* Size of the inbox, the static buffer where the host puts an event's payload. */
+#define HOST_INBOX_BYTES 2048
+/* Linear memory the module may use on a chip: static data and heap together. */
+#define HOST_MEMORY_BYTES_MAX 32768
+/* Erase unit of the records partition. */
+#define HOST_FLASH_SECTOR_BYTES 4096
+/* Program unit: offset and size of every flash_write are multiples of it, and no unit is
+ * programmed twice between erases. */
+#define HOST_FLASH_UNIT_BYTES 16
+/* Longest topic or topic filter (AWS IoT quota). */
+#define HOST_MQTT_TOPIC_BYTES_MAX 256
+/* Longest Wi-Fi network name (IEEE 802.11). */
+#define HOST_SSID_BYTES_MAX 32
+/* Longest Wi-Fi password (63 characters, or 64 hex digits). */
+#define HOST_PASSWORD_BYTES_MAX 64
+
+/* What an import returns and what an outcome event carries. An import returns >= 0 when it
+ * accepts (a count or a token where its contract says so), or one of the negative values. */
+enum host_status {
+  /* done, or accepted */
+  HOST_STATUS_OK = 0,
+  /* an argument is outside its range, or a slice is outside linear memory */
+  HOST_STATUS_INVALID_ARGUMENT = -1,
+  /* the host holds all it can hold of this; try again after its next event */
+  HOST_STATUS_BUSY = -2,
+  /* the capability is not in the state this needs (no connection, no network) */
+  HOST_STATUS_NOT_READY = -3,
+  /* nothing there by that name */
+  HOST_STATUS_NOT_FOUND = -4,
+  /* no room left */
+  HOST_STATUS_NO_SPACE = -5,
+  /* the other side did not answer in time */
+  HOST_STATUS_TIMEOUT = -6,
+  /* this host does not have the capability */
+  HOST_STATUS_UNSUPPORTED = -7,
+  /* the hardware or the operating system failed */
+  HOST_STATUS_IO_ERROR = -8,
+  /* no access point with that name answers */
+  HOST_STATUS_NO_SUCH_NETWORK = -9,
+  /* the access point refuses the password */
+  HOST_STATUS_WRONG_PASSWORD = -10,
+  /* an established connection or association ended without our asking */
+  HOST_STATUS_CONNECTION_LOST = -11,
+  /* DNS has no address for the endpoint */
+  HOST_STATUS_NAME_NOT_RESOLVED = -12,
+  /* the TCP connection could not be made */
+  HOST_STATUS_UNREACHABLE = -13,
+  /* we refuse the server: its certificate does not verify against the root CA */
+  HOST_STATUS_TLS_SERVER_REFUSED = -14,
+  /* the server refuses us: it ended the TLS handshake or rejects our certificate */
+  HOST_STATUS_TLS_CLIENT_REFUSED = -15,
+  /* the root CA, certificate or key that the core names is not usable PEM, or certificate and
+   * key are no pair */
+  HOST_STATUS_CREDENTIALS_INVALID = -16,
+  /* the broker answered CONNECT with a return code other than 0, or closed before CONNACK */
+  HOST_STATUS_MQTT_REFUSED = -17,
+  /* the broker did not answer a PINGREQ */
+  HOST_STATUS_KEEP_ALIVE_TIMEOUT = -18,
+  /* the connection ended because we asked for it */
+  HOST_STATUS_CLOSED = -19,
+  /* larger than a stated limit */
+  HOST_STATUS_TOO_LARGE = -20,
+  /* not in the format it should have */
+  HOST_STATUS_MALFORMED = -21,
+  /* a queue was full, and its policy gave this element up */
+  HOST_STATUS_OVERFLOW = -22,
+  /* the service refused the request */
+  HOST_STATUS_REFUSED = -23,
+  /* stored bytes do not match their checksum */
+  HOST_STATUS_CORRUPT = -24,
+  /* given up because the application or a restart asked for it */
+  HOST_STATUS_CANCELED = -25,
+};
+
+/* Why the device started (a of BOOT). */
+enum host_reset_reason {
+  /* not known */
+  HOST_RESET_REASON_UNKNOWN = 0,
+  /* power was applied */
+  HOST_RESET_REASON_POWER_ON = 1,
+  /* sys_restart */
+  HOST_RESET_REASON_SOFTWARE = 2,
+  /* the core trapped or the firmware crashed */
+  HOST_RESET_REASON_PANIC = 3,
+  /* a watchdog fired */
+  HOST_RESET_REASON_WATCHDOG = 4,
+  /* supply voltage was too low */
+  HOST_RESET_REASON_BROWNOUT = 5,
+  /* woke from deep sleep */
+  HOST_RESET_REASON_DEEP_SLEEP = 6,
+  /* reset pin */
+  HOST_RESET_REASON_EXTERNAL = 7,
+};
+
+/* Mode of the system. */
+enum host_mode {
+  /* mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
+  HOST_MODE_INIT = 0,
+  /* initialisation failed; stays here until reset; the application does not run */
+  HOST_MODE_IDLE = 1,
+  /* Wi-Fi credentials, the endpoint or every way to a certificate is missing; waits for a
+   * configuration */
+  HOST_MODE_CONFIGURATION = 2,
+  /* provisioned; the application runs */
+  HOST_MODE_NORMAL = 3,
+  /* a new image is being downloaded, verified or activated */
+  HOST_MODE_OTA = 4,
+};
+
+/* Records in the flash store. */
+enum host_dataset {
+  /* device configuration: Wi-Fi, endpoint, thing and template names */
+  HOST_DATASET_CONFIGURATION = 0,
+  /* what is in flight over a restart: provisioning, job, OTA */
+  HOST_DATASET_SYSTEM_STATUS = 1,
+  /* root CA certificate, PEM */
+  HOST_DATASET_ROOT_CA = 2,
+  /* thing certificate, PEM */
+  HOST_DATASET_THING_CERTIFICATE = 3,
+  /* private key of the thing certificate, PEM */
+  HOST_DATASET_THING_KEY = 4,
+  /* claim certificate, PEM */
+  HOST_DATASET_CLAIM_CERTIFICATE = 5,
+  /* private key of the claim certificate, PEM */
+  HOST_DATASET_CLAIM_KEY = 6,
+  /* 256 bytes that belong to the application */
+  HOST_DATASET_APPLICATION = 7,
+};
+
+/* Severity of a log line. */
+enum host_log_level {
+  /* as a threshold: log nothing */
+  HOST_LOG_LEVEL_NONE = 0,
+  /* something is lost or cannot work */
+  HOST_LOG_LEVEL_ERROR = 1,
+  /* unexpected, dealt with */
+  HOST_LOG_LEVEL_WARNING = 2,
+  /* milestones of a device's life */
+  HOST_LOG_LEVEL_INFO = 3,
+  /* for whoever looks for a fault */
+  HOST_LOG_LEVEL_DEBUG = 4,
+};
+
+/* Who logs. */
+enum host_log_module {
+  /* modes, restart, configuration */
+  HOST_LOG_MODULE_SYSTEM = 0,
+  /* record store */
+  HOST_LOG_MODULE_FLASH = 1,
+  /* station */
+  HOST_LOG_MODULE_WIFI = 2,
+  /* MQTT session, queue and subscriptions */
+  HOST_LOG_MODULE_SESSION = 3,
+  /* fleet provisioning by claim */
+  HOST_LOG_MODULE_PROVISIONING = 4,
+  /* the application */
+  HOST_LOG_MODULE_APPLICATION = 5,
+};
+
+/* Value of the PROVISIONING event, and the step kept in the system status record. */
+enum host_provisioning_step {
+  /* no provisioning in flight */
+  HOST_PROVISIONING_STEP_NONE = 0,
+  /* the claim connection is up */
+  HOST_PROVISIONING_STEP_CONNECTED = 1,
+  /* the host makes a key pair and a signing request (CSR variant) */
+  HOST_PROVISIONING_STEP_KEY_REQUESTED = 2,
+  /* the certificate is asked for over the claim connection */
+  HOST_PROVISIONING_STEP_CERTIFICATE_REQUESTED = 3,
+  /* certificate, key and ownership token are in flash; RegisterThing is next */
+  HOST_PROVISIONING_STEP_CERTIFICATE_STORED = 4,
+  /* RegisterThing is under way */
+  HOST_PROVISIONING_STEP_REGISTERING = 5,
+  /* the token was refused: connecting with the new certificate tells whether an earlier
+   * RegisterThing succeeded */
+  HOST_PROVISIONING_STEP_PROBING = 6,
+  /* thing certificate active, thing name known */
+  HOST_PROVISIONING_STEP_DONE = 7,
+};
+
+/* System events: what the application's callback gets, and what the core reports through
+ * log_event. */
+enum host_event {
+  /* value = Mode, text = the reason in words, may be empty */
+  HOST_EVENT_MODE_CHANGED = 1,
+  /* value = delay in ms, text = reason */
+  HOST_EVENT_RESTART_PENDING = 2,
+  /* value = number of datasets found */
+  HOST_EVENT_STORE_MOUNTED = 3,
+  /* value = Status */
+  HOST_EVENT_STORE_FAILED = 4,
+  /* value = Dataset, or -1 when it cannot be known; an older value is used if there is one */
+  HOST_EVENT_RECORD_CORRUPT = 5,
+  /* a configuration document was checked and stored */
+  HOST_EVENT_CONFIGURATION_APPLIED = 6,
+  /* value = byte position in the document, text = field and reason; nothing was stored */
+  HOST_EVENT_CONFIGURATION_INVALID = 7,
+  /* text = the field that is missing */
+  HOST_EVENT_CONFIGURATION_MISSING = 8,
+  /* value = Dataset: the value handed over last is in flash */
+  HOST_EVENT_FLASH_WRITTEN = 9,
+  /* value = Dataset: it could not be written */
+  HOST_EVENT_FLASH_FAILED = 10,
+  /* text = network name */
+  HOST_EVENT_WIFI_JOINING = 11,
+  /* text = IPv4 address */
+  HOST_EVENT_WIFI_CONNECTED = 12,
+  /* value = Status */
+  HOST_EVENT_WIFI_DISCONNECTED = 13,
+  /* text = client id */
+  HOST_EVENT_MQTT_CONNECTING = 14,
+  /* the session of the thing is up (the claim connection is told by PROVISIONING); value =
+   * filters that will be subscribed to again */
+  HOST_EVENT_MQTT_CONNECTED = 15,
+  /* value = Status */
+  HOST_EVENT_MQTT_DISCONNECTED = 16,
+  /* value = granted QoS, text = filter */
+  HOST_EVENT_MQTT_SUBSCRIBED = 17,
+  /* value = Status, text = filter; it is given up */
+  HOST_EVENT_MQTT_SUBSCRIBE_FAILED = 18,
+  /* value = the id that mqtt.publish returned (QoS 1: acknowledged; QoS 0: handed to the
+   * transport) */
+  HOST_EVENT_PUBLISH_SUCCEEDED = 19,
+  /* value = the id that mqtt.publish returned, text = topic */
+  HOST_EVENT_PUBLISH_DROPPED = 20,
+  /* value = payload bytes, text = topic; it waits in the ring buffer */
+  HOST_EVENT_MESSAGE_ARRIVED = 21,
+  /* value = payload bytes, text = topic; larger than the ring buffer, or no room in it */
+  HOST_EVENT_MESSAGE_DROPPED = 22,
+  /* value = ProvisioningStep */
+  HOST_EVENT_PROVISIONING = 23,
+  /* text = thing name */
+  HOST_EVENT_PROVISIONED = 24,
+  /* value = Status or AWS statusCode, text = AWS errorCode and errorMessage or the reason; it is
+   * tried again after a back-off */
+  HOST_EVENT_PROVISIONING_FAILED = 25,
+  /* value = number of events the application did not get because its event queue was full; the
+   * host saw them all */
+  HOST_EVENT_EVENTS_LOST = 26,
+};
+
+/* First argument of dispatch: what happened. */
+enum host_event_kind {
+  /* The time that dispatch asked for has come. Early ticks do no harm. */
+  HOST_EVENT_KIND_TICK = 0,
+  /* First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6
+   * bytes MAC address. */
+  HOST_EVENT_KIND_BOOT = 1,
+  /* Outcome of the oldest flash_write or flash_erase that was accepted and not yet answered. a:
+   * Status. */
+  HOST_EVENT_KIND_FLASH_DONE = 2,
+  /* Associated and has an address. a: RSSI in dBm, or 0. payload: 4 bytes IPv4 address. */
+  HOST_EVENT_KIND_WIFI_UP = 3,
+  /* wifi_join failed, or the association ended (CLOSED after wifi_leave). The host does not try
+   * again by itself. a: Status. b: host's own reason code, for the log. */
+  HOST_EVENT_KIND_WIFI_DOWN = 4,
+  /* CONNACK 0 arrived. The session is always clean. */
+  HOST_EVENT_KIND_MQTT_UP = 5,
+  /* mqtt_connect failed, or the connection ended (CLOSED after mqtt_disconnect). Exactly one for
+   * each accepted mqtt_connect. The host does not try again by itself; tokens of this connection
+   * are void. a: Status. b: CONNACK return code, TLS alert or host error number, for the log. */
+  HOST_EVENT_KIND_MQTT_DOWN = 6,
+  /* SUBACK (0x80 is REFUSED). a: token. b: granted QoS, or a Status. */
+  HOST_EVENT_KIND_MQTT_SUBSCRIBED = 7,
+  /* UNSUBACK. a: token. b: Status. */
+  HOST_EVENT_KIND_MQTT_UNSUBSCRIBED = 8,
+  /* PUBACK of a QoS 1 publish. a: token. b: Status. */
+  HOST_EVENT_KIND_MQTT_PUBLISHED = 9,
+  /* A PUBLISH arrived. Fragments of one message come in order, with no other message between
+   * them; each is as large as fits the inbox. QoS 1 is acknowledged by the host when the last
+   * fragment has been dispatched. a: total payload bytes of the message. b: offset of this
+   * fragment in it. payload: u16 topic bytes, topic (first fragment only, else 0), then the
+   * fragment. */
+  HOST_EVENT_KIND_MQTT_MESSAGE = 10,
+  /* Outcome of crypto_csr. a: Status. b: bytes of the key. payload: private key PEM, then
+   * signing request PEM. */
+  HOST_EVENT_KIND_CRYPTO_CSR = 11,
+};
+
+/* What a port implements, by capability. A slice (pointer and size) was checked to lie wholly in
+ * linear memory; it ends with the call, so a port copies what it keeps. With size 0 the pointer
+ * may be one past the end of memory: do not read through it. */
+
+/* Restart the device after this dispatch returns. Nothing is dispatched any more in this life. */
+int32_t host_sys_restart(void);
+
+/* Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
+int32_t host_sys_random(uint8_t *bytes, uint32_t bytes_size);
+
+/* An assertion failed; the core traps right after. message and file are UTF-16LE and may be
+ * empty; with no file, line is a number of the list in assembly/util/assert.ts. The host records
+ * it and restarts the core. */
+int32_t host_sys_panic(
+  const uint8_t *message,
+  uint32_t message_size,
+  const uint8_t *file,
+  uint32_t file_size,
+  uint32_t line,
+  uint32_t column
+);
+
+/* Read of the configuration document (JSON, docs/CONFIGURATION.md) that the host was built or
+ * started with. Returns the bytes copied; 0 at and after its end, or when there is none. */
+int32_t host_sys_config_read(uint32_t offset, uint8_t *bytes, uint32_t bytes_size);
+
+/* One log line, UTF-8 without a line end. level: see LogLevel. module: see LogModule. */
+int32_t host_log_write(uint32_t level, uint32_t module, const uint8_t *text, uint32_t text_size);
+
+/* A system event, as the application sees it: for timelines, traces and the console. Never holds
+ * a secret. event: see Event. */
+int32_t host_log_event(uint32_t event, int32_t value, const uint8_t *text, uint32_t text_size);
+
+/* Bytes of the records partition: a multiple of FLASH_SECTOR_BYTES. */
+int32_t host_flash_size(void);
+
+/* Read of the records partition, at once: any offset and size inside it. Sees all writes
+ * accepted before it. */
+int32_t host_flash_read(uint32_t offset, uint8_t *bytes, uint32_t bytes_size);
+
+/* Program whole units. The host copies the bytes before it returns and answers with FLASH_DONE.
+ * At least four operations may wait; BUSY beyond what the host can hold. */
+int32_t host_flash_write(uint32_t offset, const uint8_t *bytes, uint32_t bytes_size);
+
+/* Erase the sector at this multiple of FLASH_SECTOR_BYTES to 0xFF; answered with FLASH_DONE. */
+int32_t host_flash_erase(uint32_t offset);
+
+/* Join a network; an empty password means an open one. Answered with WIFI_UP or WIFI_DOWN. */
+int32_t host_wifi_join(
+  const uint8_t *ssid,
+  uint32_t ssid_size,
+  const uint8_t *password,
+  uint32_t password_size
+);
+
+/* Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
+int32_t host_wifi_leave(void);
+
+/* Open TLS 1.2 or later with a client certificate, ALPN x-amzn-mqtt-ca when the port is 443,
+ * then MQTT 3.1.1 CONNECT with a clean session. Root CA, certificate and key are PEM in the
+ * records partition at these offsets, so that they need no RAM in the core; the host reads them
+ * before it returns. Answered with MQTT_UP or MQTT_DOWN. One connection at a time: BUSY while
+ * another is open or opening. */
+int32_t host_mqtt_connect(
+  const uint8_t *endpoint,
+  uint32_t endpoint_size,
+  uint32_t port,
+  const uint8_t *client_id,
+  uint32_t client_id_size,
+  uint32_t keep_alive_s,
+  uint32_t ca_offset,
+  uint32_t ca_size,
+  uint32_t certificate_offset,
+  uint32_t certificate_size,
+  uint32_t key_offset,
+  uint32_t key_size
+);
+
+/* Send DISCONNECT and close; answered with MQTT_DOWN(CLOSED). NOT_READY without a connection. */
+int32_t host_mqtt_disconnect(void);
+
+/* SUBSCRIBE to one filter. Returns a token (1 to 65535) that MQTT_SUBSCRIBED carries. */
+int32_t host_mqtt_subscribe(const uint8_t *filter, uint32_t filter_size, uint32_t qos);
+
+/* UNSUBSCRIBE one filter. Returns a token that MQTT_UNSUBSCRIBED carries. */
+int32_t host_mqtt_unsubscribe(const uint8_t *filter, uint32_t filter_size);
+
+/* PUBLISH. QoS 0 returns 0 when handed to the transport. QoS 1 returns a token that
+ * MQTT_PUBLISHED carries; the host keeps no copy beyond this connection and repeats nothing by
+ * itself. flags: bit 0: QoS 1; bit 1: retain. */
+int32_t host_mqtt_publish(
+  const uint8_t *topic,
+  uint32_t topic_size,
+  const uint8_t *payload,
+  uint32_t payload_size,
+  uint32_t flags
+);
+
+/* Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with
+ * CRYPTO_CSR. */
+int32_t host_crypto_csr(const uint8_t *common_name, uint32_t common_name_size);
+
+/* One call of the table. Every wire value, and the result, is an i32; the signature is in the
+ * notation of wasm3, and function is NULL in the table of exports. */
+struct host_abi_entry {
+  const char *name;
+  const char *signature;
+  M3RawCall function;
+};
+
+#define HOST_ABI_IMPORT_COUNT 18
+#define HOST_ABI_EXPORT_COUNT 3
+extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
+extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];
+
+/* Compares the imports and exports of a module with the table, before wasm3 sees it: every
+ * import is in the table with its signature, the exports are the functions of the table and
+ * memory, all are there, and nothing else. Returns NULL, or a text that names what is wrong
+ * (valid until the next call). wasm3 itself finds an import that nobody links only when the call
+ * is compiled, which may be hours after boot, and never looks at names it is not asked for. */
+const char *host_abi_check(const uint8_t *wasm, uint32_t wasm_size);
+
+/* Links the imports that the module uses. Call it after m3_LoadModule and before any function of
+ * the module runs. An import that the module does not use is skipped; a signature that differs,
+ * or memory that runs out, is returned as wasm3 reports it. */
+M3Result host_abi_link(IM3Module module);
+
+#endif

@@ -1,0 +1,796 @@
+// Generated from assembly/abi/abi.json by scripts/abi; do not edit.
+//
+// The boundary between the core (one .wasm) and its host. Hosts call the exports from one task
+// only; imports return at once and never call back. Integers are little-endian, times are
+// milliseconds, sizes are bytes.
+
+/** Version of the table this file was generated from; a module of another one is refused. */
+export const ABI_VERSION = 1;
+
+/** Module name of every import. */
+export const IMPORT_MODULE = "host";
+
+/** Size of the inbox, the static buffer where the host puts an event's payload. */
+export const INBOX_BYTES = 2048;
+
+/** Linear memory the module may use on a chip: static data and heap together. */
+export const MEMORY_BYTES_MAX = 32768;
+
+/** Erase unit of the records partition. */
+export const FLASH_SECTOR_BYTES = 4096;
+
+/**
+ * Program unit: offset and size of every flash_write are multiples of it, and no unit is programmed
+ * twice between erases.
+ */
+export const FLASH_UNIT_BYTES = 16;
+
+/** Longest topic or topic filter (AWS IoT quota). */
+export const MQTT_TOPIC_BYTES_MAX = 256;
+
+/** Longest Wi-Fi network name (IEEE 802.11). */
+export const SSID_BYTES_MAX = 32;
+
+/** Longest Wi-Fi password (63 characters, or 64 hex digits). */
+export const PASSWORD_BYTES_MAX = 64;
+
+/**
+ * What an import returns and what an outcome event carries. An import returns >= 0 when it accepts
+ * (a count or a token where its contract says so), or one of the negative values.
+ */
+export const Status = {
+  /** done, or accepted */
+  OK: 0,
+  /** an argument is outside its range, or a slice is outside linear memory */
+  INVALID_ARGUMENT: -1,
+  /** the host holds all it can hold of this; try again after its next event */
+  BUSY: -2,
+  /** the capability is not in the state this needs (no connection, no network) */
+  NOT_READY: -3,
+  /** nothing there by that name */
+  NOT_FOUND: -4,
+  /** no room left */
+  NO_SPACE: -5,
+  /** the other side did not answer in time */
+  TIMEOUT: -6,
+  /** this host does not have the capability */
+  UNSUPPORTED: -7,
+  /** the hardware or the operating system failed */
+  IO_ERROR: -8,
+  /** no access point with that name answers */
+  NO_SUCH_NETWORK: -9,
+  /** the access point refuses the password */
+  WRONG_PASSWORD: -10,
+  /** an established connection or association ended without our asking */
+  CONNECTION_LOST: -11,
+  /** DNS has no address for the endpoint */
+  NAME_NOT_RESOLVED: -12,
+  /** the TCP connection could not be made */
+  UNREACHABLE: -13,
+  /** we refuse the server: its certificate does not verify against the root CA */
+  TLS_SERVER_REFUSED: -14,
+  /** the server refuses us: it ended the TLS handshake or rejects our certificate */
+  TLS_CLIENT_REFUSED: -15,
+  /**
+   * the root CA, certificate or key that the core names is not usable PEM, or certificate and key
+   * are no pair
+   */
+  CREDENTIALS_INVALID: -16,
+  /** the broker answered CONNECT with a return code other than 0, or closed before CONNACK */
+  MQTT_REFUSED: -17,
+  /** the broker did not answer a PINGREQ */
+  KEEP_ALIVE_TIMEOUT: -18,
+  /** the connection ended because we asked for it */
+  CLOSED: -19,
+  /** larger than a stated limit */
+  TOO_LARGE: -20,
+  /** not in the format it should have */
+  MALFORMED: -21,
+  /** a queue was full, and its policy gave this element up */
+  OVERFLOW: -22,
+  /** the service refused the request */
+  REFUSED: -23,
+  /** stored bytes do not match their checksum */
+  CORRUPT: -24,
+  /** given up because the application or a restart asked for it */
+  CANCELED: -25,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+/** Why the device started (a of BOOT). */
+export const ResetReason = {
+  /** not known */
+  UNKNOWN: 0,
+  /** power was applied */
+  POWER_ON: 1,
+  /** sys_restart */
+  SOFTWARE: 2,
+  /** the core trapped or the firmware crashed */
+  PANIC: 3,
+  /** a watchdog fired */
+  WATCHDOG: 4,
+  /** supply voltage was too low */
+  BROWNOUT: 5,
+  /** woke from deep sleep */
+  DEEP_SLEEP: 6,
+  /** reset pin */
+  EXTERNAL: 7,
+} as const;
+export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
+
+/** Mode of the system. */
+export const Mode = {
+  /** mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
+  INIT: 0,
+  /** initialisation failed; stays here until reset; the application does not run */
+  IDLE: 1,
+  /**
+   * Wi-Fi credentials, the endpoint or every way to a certificate is missing; waits for a
+   * configuration
+   */
+  CONFIGURATION: 2,
+  /** provisioned; the application runs */
+  NORMAL: 3,
+  /** a new image is being downloaded, verified or activated */
+  OTA: 4,
+} as const;
+export type Mode = (typeof Mode)[keyof typeof Mode];
+
+/** Records in the flash store. */
+export const Dataset = {
+  /** device configuration: Wi-Fi, endpoint, thing and template names */
+  CONFIGURATION: 0,
+  /** what is in flight over a restart: provisioning, job, OTA */
+  SYSTEM_STATUS: 1,
+  /** root CA certificate, PEM */
+  ROOT_CA: 2,
+  /** thing certificate, PEM */
+  THING_CERTIFICATE: 3,
+  /** private key of the thing certificate, PEM */
+  THING_KEY: 4,
+  /** claim certificate, PEM */
+  CLAIM_CERTIFICATE: 5,
+  /** private key of the claim certificate, PEM */
+  CLAIM_KEY: 6,
+  /** 256 bytes that belong to the application */
+  APPLICATION: 7,
+} as const;
+export type Dataset = (typeof Dataset)[keyof typeof Dataset];
+
+/** Severity of a log line. */
+export const LogLevel = {
+  /** as a threshold: log nothing */
+  NONE: 0,
+  /** something is lost or cannot work */
+  ERROR: 1,
+  /** unexpected, dealt with */
+  WARNING: 2,
+  /** milestones of a device's life */
+  INFO: 3,
+  /** for whoever looks for a fault */
+  DEBUG: 4,
+} as const;
+export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel];
+
+/** Who logs. */
+export const LogModule = {
+  /** modes, restart, configuration */
+  SYSTEM: 0,
+  /** record store */
+  FLASH: 1,
+  /** station */
+  WIFI: 2,
+  /** MQTT session, queue and subscriptions */
+  SESSION: 3,
+  /** fleet provisioning by claim */
+  PROVISIONING: 4,
+  /** the application */
+  APPLICATION: 5,
+} as const;
+export type LogModule = (typeof LogModule)[keyof typeof LogModule];
+
+/** Value of the PROVISIONING event, and the step kept in the system status record. */
+export const ProvisioningStep = {
+  /** no provisioning in flight */
+  NONE: 0,
+  /** the claim connection is up */
+  CONNECTED: 1,
+  /** the host makes a key pair and a signing request (CSR variant) */
+  KEY_REQUESTED: 2,
+  /** the certificate is asked for over the claim connection */
+  CERTIFICATE_REQUESTED: 3,
+  /** certificate, key and ownership token are in flash; RegisterThing is next */
+  CERTIFICATE_STORED: 4,
+  /** RegisterThing is under way */
+  REGISTERING: 5,
+  /**
+   * the token was refused: connecting with the new certificate tells whether an earlier
+   * RegisterThing succeeded
+   */
+  PROBING: 6,
+  /** thing certificate active, thing name known */
+  DONE: 7,
+} as const;
+export type ProvisioningStep = (typeof ProvisioningStep)[keyof typeof ProvisioningStep];
+
+/**
+ * System events: what the application's callback gets, and what the core reports through log_event.
+ */
+export const Event = {
+  /** value = Mode, text = the reason in words, may be empty */
+  MODE_CHANGED: 1,
+  /** value = delay in ms, text = reason */
+  RESTART_PENDING: 2,
+  /** value = number of datasets found */
+  STORE_MOUNTED: 3,
+  /** value = Status */
+  STORE_FAILED: 4,
+  /** value = Dataset, or -1 when it cannot be known; an older value is used if there is one */
+  RECORD_CORRUPT: 5,
+  /** a configuration document was checked and stored */
+  CONFIGURATION_APPLIED: 6,
+  /** value = byte position in the document, text = field and reason; nothing was stored */
+  CONFIGURATION_INVALID: 7,
+  /** text = the field that is missing */
+  CONFIGURATION_MISSING: 8,
+  /** value = Dataset: the value handed over last is in flash */
+  FLASH_WRITTEN: 9,
+  /** value = Dataset: it could not be written */
+  FLASH_FAILED: 10,
+  /** text = network name */
+  WIFI_JOINING: 11,
+  /** text = IPv4 address */
+  WIFI_CONNECTED: 12,
+  /** value = Status */
+  WIFI_DISCONNECTED: 13,
+  /** text = client id */
+  MQTT_CONNECTING: 14,
+  /**
+   * the session of the thing is up (the claim connection is told by PROVISIONING); value = filters
+   * that will be subscribed to again
+   */
+  MQTT_CONNECTED: 15,
+  /** value = Status */
+  MQTT_DISCONNECTED: 16,
+  /** value = granted QoS, text = filter */
+  MQTT_SUBSCRIBED: 17,
+  /** value = Status, text = filter; it is given up */
+  MQTT_SUBSCRIBE_FAILED: 18,
+  /**
+   * value = the id that mqtt.publish returned (QoS 1: acknowledged; QoS 0: handed to the transport)
+   */
+  PUBLISH_SUCCEEDED: 19,
+  /** value = the id that mqtt.publish returned, text = topic */
+  PUBLISH_DROPPED: 20,
+  /** value = payload bytes, text = topic; it waits in the ring buffer */
+  MESSAGE_ARRIVED: 21,
+  /** value = payload bytes, text = topic; larger than the ring buffer, or no room in it */
+  MESSAGE_DROPPED: 22,
+  /** value = ProvisioningStep */
+  PROVISIONING: 23,
+  /** text = thing name */
+  PROVISIONED: 24,
+  /**
+   * value = Status or AWS statusCode, text = AWS errorCode and errorMessage or the reason; it is
+   * tried again after a back-off
+   */
+  PROVISIONING_FAILED: 25,
+  /**
+   * value = number of events the application did not get because its event queue was full; the host
+   * saw them all
+   */
+  EVENTS_LOST: 26,
+} as const;
+export type Event = (typeof Event)[keyof typeof Event];
+
+/** First argument of dispatch: what happened. */
+export const EventKind = {
+  /** The time that dispatch asked for has come. Early ticks do no harm. */
+  TICK: 0,
+  /**
+   * First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6 bytes
+   * MAC address.
+   */
+  BOOT: 1,
+  /**
+   * Outcome of the oldest flash_write or flash_erase that was accepted and not yet answered. a:
+   * Status.
+   */
+  FLASH_DONE: 2,
+  /** Associated and has an address. a: RSSI in dBm, or 0. payload: 4 bytes IPv4 address. */
+  WIFI_UP: 3,
+  /**
+   * wifi_join failed, or the association ended (CLOSED after wifi_leave). The host does not try
+   * again by itself. a: Status. b: host's own reason code, for the log.
+   */
+  WIFI_DOWN: 4,
+  /** CONNACK 0 arrived. The session is always clean. */
+  MQTT_UP: 5,
+  /**
+   * mqtt_connect failed, or the connection ended (CLOSED after mqtt_disconnect). Exactly one for
+   * each accepted mqtt_connect. The host does not try again by itself; tokens of this connection
+   * are void. a: Status. b: CONNACK return code, TLS alert or host error number, for the log.
+   */
+  MQTT_DOWN: 6,
+  /** SUBACK (0x80 is REFUSED). a: token. b: granted QoS, or a Status. */
+  MQTT_SUBSCRIBED: 7,
+  /** UNSUBACK. a: token. b: Status. */
+  MQTT_UNSUBSCRIBED: 8,
+  /** PUBACK of a QoS 1 publish. a: token. b: Status. */
+  MQTT_PUBLISHED: 9,
+  /**
+   * A PUBLISH arrived. Fragments of one message come in order, with no other message between them;
+   * each is as large as fits the inbox. QoS 1 is acknowledged by the host when the last fragment
+   * has been dispatched. a: total payload bytes of the message. b: offset of this fragment in it.
+   * payload: u16 topic bytes, topic (first fragment only, else 0), then the fragment.
+   */
+  MQTT_MESSAGE: 10,
+  /**
+   * Outcome of crypto_csr. a: Status. b: bytes of the key. payload: private key PEM, then signing
+   * request PEM.
+   */
+  CRYPTO_CSR: 11,
+} as const;
+export type EventKind = (typeof EventKind)[keyof typeof EventKind];
+
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  [Status.OK]: "done, or accepted",
+  [Status.INVALID_ARGUMENT]:
+    "an argument is outside its range, or a slice is outside linear memory",
+  [Status.BUSY]: "the host holds all it can hold of this; try again after its next event",
+  [Status.NOT_READY]: "the capability is not in the state this needs (no connection, no network)",
+  [Status.NOT_FOUND]: "nothing there by that name",
+  [Status.NO_SPACE]: "no room left",
+  [Status.TIMEOUT]: "the other side did not answer in time",
+  [Status.UNSUPPORTED]: "this host does not have the capability",
+  [Status.IO_ERROR]: "the hardware or the operating system failed",
+  [Status.NO_SUCH_NETWORK]: "no access point with that name answers",
+  [Status.WRONG_PASSWORD]: "the access point refuses the password",
+  [Status.CONNECTION_LOST]: "an established connection or association ended without our asking",
+  [Status.NAME_NOT_RESOLVED]: "DNS has no address for the endpoint",
+  [Status.UNREACHABLE]: "the TCP connection could not be made",
+  [Status.TLS_SERVER_REFUSED]:
+    "we refuse the server: its certificate does not verify against the root CA",
+  [Status.TLS_CLIENT_REFUSED]:
+    "the server refuses us: it ended the TLS handshake or rejects our certificate",
+  [Status.CREDENTIALS_INVALID]:
+    "the root CA, certificate or key that the core names is not usable PEM, or certificate and key are no pair",
+  [Status.MQTT_REFUSED]:
+    "the broker answered CONNECT with a return code other than 0, or closed before CONNACK",
+  [Status.KEEP_ALIVE_TIMEOUT]: "the broker did not answer a PINGREQ",
+  [Status.CLOSED]: "the connection ended because we asked for it",
+  [Status.TOO_LARGE]: "larger than a stated limit",
+  [Status.MALFORMED]: "not in the format it should have",
+  [Status.OVERFLOW]: "a queue was full, and its policy gave this element up",
+  [Status.REFUSED]: "the service refused the request",
+  [Status.CORRUPT]: "stored bytes do not match their checksum",
+  [Status.CANCELED]: "given up because the application or a restart asked for it",
+};
+
+/** The sentence that explains a status to a person. */
+export function statusText(status: number): string {
+  return STATUS_TEXTS[status] ?? `unknown status ${status}`;
+}
+
+/** Name of a value, as in nameOf(Status, -2) is "BUSY"; the number itself when it has none. */
+export function nameOf(values: Readonly<Record<string, number>>, value: number): string {
+  const entry = Object.entries(values).find(([, candidate]) => candidate === value);
+  return entry === undefined ? String(value) : entry[0];
+}
+
+export interface SysPort {
+  /**
+   * Restart the device after this dispatch returns. Nothing is dispatched any more in this life.
+   */
+  restart(): number;
+  /** Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
+  random(bytes: Uint8Array): number;
+  /**
+   * An assertion failed; the core traps right after. message and file are UTF-16LE and may be
+   * empty; with no file, line is a number of the list in assembly/util/assert.ts. The host records
+   * it and restarts the core.
+   */
+  panic(message: Uint8Array, file: Uint8Array, line: number, column: number): number;
+  /**
+   * Read of the configuration document (JSON, docs/CONFIGURATION.md) that the host was built or
+   * started with. Returns the bytes copied; 0 at and after its end, or when there is none.
+   */
+  configRead(offset: number, bytes: Uint8Array): number;
+}
+
+export interface LogPort {
+  /** One log line, UTF-8 without a line end. level: see LogLevel. module: see LogModule. */
+  write(level: number, module: number, text: Uint8Array): number;
+  /**
+   * A system event, as the application sees it: for timelines, traces and the console. Never holds
+   * a secret. event: see Event.
+   */
+  event(event: number, value: number, text: Uint8Array): number;
+}
+
+export interface FlashPort {
+  /** Bytes of the records partition: a multiple of FLASH_SECTOR_BYTES. */
+  size(): number;
+  /**
+   * Read of the records partition, at once: any offset and size inside it. Sees all writes accepted
+   * before it.
+   */
+  read(offset: number, bytes: Uint8Array): number;
+  /**
+   * Program whole units. The host copies the bytes before it returns and answers with FLASH_DONE.
+   * At least four operations may wait; BUSY beyond what the host can hold.
+   */
+  write(offset: number, bytes: Uint8Array): number;
+  /** Erase the sector at this multiple of FLASH_SECTOR_BYTES to 0xFF; answered with FLASH_DONE. */
+  erase(offset: number): number;
+}
+
+export interface WifiPort {
+  /** Join a network; an empty password means an open one. Answered with WIFI_UP or WIFI_DOWN. */
+  join(ssid: Uint8Array, password: Uint8Array): number;
+  /** Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
+  leave(): number;
+}
+
+export interface MqttPort {
+  /**
+   * Open TLS 1.2 or later with a client certificate, ALPN x-amzn-mqtt-ca when the port is 443, then
+   * MQTT 3.1.1 CONNECT with a clean session. Root CA, certificate and key are PEM in the records
+   * partition at these offsets, so that they need no RAM in the core; the host reads them before it
+   * returns. Answered with MQTT_UP or MQTT_DOWN. One connection at a time: BUSY while another is
+   * open or opening.
+   */
+  connect(
+    endpoint: Uint8Array,
+    port: number,
+    clientId: Uint8Array,
+    keepAliveS: number,
+    caOffset: number,
+    caSize: number,
+    certificateOffset: number,
+    certificateSize: number,
+    keyOffset: number,
+    keySize: number,
+  ): number;
+  /** Send DISCONNECT and close; answered with MQTT_DOWN(CLOSED). NOT_READY without a connection. */
+  disconnect(): number;
+  /** SUBSCRIBE to one filter. Returns a token (1 to 65535) that MQTT_SUBSCRIBED carries. */
+  subscribe(filter: Uint8Array, qos: number): number;
+  /** UNSUBSCRIBE one filter. Returns a token that MQTT_UNSUBSCRIBED carries. */
+  unsubscribe(filter: Uint8Array): number;
+  /**
+   * PUBLISH. QoS 0 returns 0 when handed to the transport. QoS 1 returns a token that
+   * MQTT_PUBLISHED carries; the host keeps no copy beyond this connection and repeats nothing by
+   * itself. flags: bit 0: QoS 1; bit 1: retain.
+   */
+  publish(topic: Uint8Array, payload: Uint8Array, flags: number): number;
+}
+
+export interface CryptoPort {
+  /**
+   * Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with
+   * CRYPTO_CSR.
+   */
+  csr(commonName: Uint8Array): number;
+}
+
+/** One port for each capability; a method returns a Status, a count or a token at once. */
+export interface Ports {
+  readonly sys: SysPort;
+  readonly log: LogPort;
+  readonly flash: FlashPort;
+  readonly wifi: WifiPort;
+  readonly mqtt: MqttPort;
+  readonly crypto: CryptoPort;
+}
+
+/** What a module offers. It exports these and nothing else. */
+export interface CoreExports {
+  /** Linear memory; its buffer is replaced when it grows. */
+  readonly memory: WasmMemory;
+  /**
+   * The version of this table the module was built with. The host refuses a module whose version is
+   * not its own, before any other call.
+   */
+  abi_version(): number;
+  /**
+   * Address of INBOX_BYTES of static memory. The host copies an event's payload there just before
+   * dispatch; the core may overwrite it.
+   */
+  inbox(): number;
+  /**
+   * One step of the core. Returns the milliseconds until the core wants a TICK, or -1 when it waits
+   * for an event only. Never called from inside an import. kind: event kind. now_ms: monotonic
+   * time; wraps; the first event's time is arbitrary. a: see the event. b: see the event. size:
+   * payload bytes in the inbox, at most INBOX_BYTES.
+   */
+  dispatch(kind: number, nowMs: number, a: number, b: number, size: number): number;
+}
+
+/** "in" and "out" are slices of linear memory: two wire values, pointer and size. */
+export type ParamType = "i32" | "u32" | "in" | "out";
+
+export interface ImportEntry {
+  readonly name: string;
+  readonly params: Readonly<Record<string, ParamType>>;
+  readonly result: "status" | "count" | "token";
+}
+
+export interface ExportEntry {
+  readonly name: string;
+  readonly params: Readonly<Record<string, ParamType>>;
+  readonly result: "i32" | "ptr";
+}
+
+/** Number of wire values of an entry; each is an i32, and so is the result. */
+export function wireArity(entry: ImportEntry | ExportEntry): number {
+  const types = Object.values(entry.params);
+  return types.length + types.filter((type) => type === "in" || type === "out").length;
+}
+
+/** Every import a module may use. */
+export const IMPORTS: readonly ImportEntry[] = [
+  { name: "sys_restart", params: {}, result: "status" },
+  { name: "sys_random", params: { bytes: "out" }, result: "status" },
+  {
+    name: "sys_panic",
+    params: { message: "in", file: "in", line: "u32", column: "u32" },
+    result: "status",
+  },
+  { name: "sys_config_read", params: { offset: "u32", bytes: "out" }, result: "count" },
+  { name: "log_write", params: { level: "u32", module: "u32", text: "in" }, result: "status" },
+  { name: "log_event", params: { event: "u32", value: "i32", text: "in" }, result: "status" },
+  { name: "flash_size", params: {}, result: "count" },
+  { name: "flash_read", params: { offset: "u32", bytes: "out" }, result: "status" },
+  { name: "flash_write", params: { offset: "u32", bytes: "in" }, result: "status" },
+  { name: "flash_erase", params: { offset: "u32" }, result: "status" },
+  { name: "wifi_join", params: { ssid: "in", password: "in" }, result: "status" },
+  { name: "wifi_leave", params: {}, result: "status" },
+  {
+    name: "mqtt_connect",
+    params: {
+      endpoint: "in",
+      port: "u32",
+      clientId: "in",
+      keepAliveS: "u32",
+      caOffset: "u32",
+      caSize: "u32",
+      certificateOffset: "u32",
+      certificateSize: "u32",
+      keyOffset: "u32",
+      keySize: "u32",
+    },
+    result: "status",
+  },
+  { name: "mqtt_disconnect", params: {}, result: "status" },
+  { name: "mqtt_subscribe", params: { filter: "in", qos: "u32" }, result: "token" },
+  { name: "mqtt_unsubscribe", params: { filter: "in" }, result: "token" },
+  { name: "mqtt_publish", params: { topic: "in", payload: "in", flags: "u32" }, result: "token" },
+  { name: "crypto_csr", params: { commonName: "in" }, result: "status" },
+];
+
+/** Every function a module exports. */
+export const EXPORTS: readonly ExportEntry[] = [
+  { name: "abi_version", params: {}, result: "i32" },
+  { name: "inbox", params: {}, result: "ptr" },
+  {
+    name: "dispatch",
+    params: { kind: "i32", nowMs: "u32", a: "i32", b: "i32", size: "u32" },
+    result: "i32",
+  },
+];
+
+/** What the binder needs of a WebAssembly.Memory. */
+export interface WasmMemory {
+  readonly buffer: ArrayBufferLike;
+}
+
+/**
+ * Sees every call after it was answered, for traces. Slices are views that die with the call: copy
+ * what is kept. A call refused for a slice outside memory shows its wire values instead, unsigned.
+ */
+export type CallHook = (
+  name: string,
+  args: readonly (number | Uint8Array)[],
+  result: number,
+) => void;
+
+export type HostImports = Record<string, (...args: number[]) => number>;
+
+/** The slice as a view, or null when a byte of it lies outside memory; doubles do not wrap. */
+function sliceOf(memory: WasmMemory, pointer: number, size: number): Uint8Array | null {
+  const start = pointer >>> 0;
+  const length = size >>> 0;
+  if (start + length > memory.buffer.byteLength) return null;
+  return new Uint8Array(memory.buffer, start, length);
+}
+
+/**
+ * The import object of a module. Every slice is checked before a port sees it: one that does not
+ * lie wholly in memory is answered with INVALID_ARGUMENT, and the port is not called. Views are
+ * of live memory and end with the call. An exception of a port passes through the module.
+ */
+export function bindImports(
+  ports: Ports,
+  memory: () => WasmMemory,
+  onCall?: CallHook,
+): { host: HostImports } {
+  const slice = (pointer: number, size: number) => sliceOf(memory(), pointer, size);
+  const finished: (...call: Parameters<CallHook>) => number = (name, args, result) => {
+    if ((result | 0) !== result) throw new TypeError(`${name} returned ${result}, not an i32`);
+    onCall?.(name, args, result);
+    return result;
+  };
+  const refused = (name: string, wire: readonly number[]) => {
+    const args = wire.map((value) => value >>> 0);
+    return finished(name, args, Status.INVALID_ARGUMENT);
+  };
+  const host: HostImports = {
+    sys_restart: () => {
+      const args = [] as const;
+      return finished("sys_restart", args, ports.sys.restart(...args));
+    },
+    sys_random: (bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("sys_random", [bytes, bytesSize]);
+      }
+      const args = [bytesView] as const;
+      return finished("sys_random", args, ports.sys.random(...args));
+    },
+    sys_panic: (message, messageSize, file, fileSize, line, column) => {
+      const messageView = slice(message, messageSize);
+      const fileView = slice(file, fileSize);
+      if (messageView === null || fileView === null) {
+        return refused("sys_panic", [message, messageSize, file, fileSize, line, column]);
+      }
+      const args = [messageView, fileView, line >>> 0, column >>> 0] as const;
+      return finished("sys_panic", args, ports.sys.panic(...args));
+    },
+    sys_config_read: (offset, bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("sys_config_read", [offset, bytes, bytesSize]);
+      }
+      const args = [offset >>> 0, bytesView] as const;
+      return finished("sys_config_read", args, ports.sys.configRead(...args));
+    },
+    log_write: (level, module, text, textSize) => {
+      const textView = slice(text, textSize);
+      if (textView === null) {
+        return refused("log_write", [level, module, text, textSize]);
+      }
+      const args = [level >>> 0, module >>> 0, textView] as const;
+      return finished("log_write", args, ports.log.write(...args));
+    },
+    log_event: (event, value, text, textSize) => {
+      const textView = slice(text, textSize);
+      if (textView === null) {
+        return refused("log_event", [event, value, text, textSize]);
+      }
+      const args = [event >>> 0, value | 0, textView] as const;
+      return finished("log_event", args, ports.log.event(...args));
+    },
+    flash_size: () => {
+      const args = [] as const;
+      return finished("flash_size", args, ports.flash.size(...args));
+    },
+    flash_read: (offset, bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("flash_read", [offset, bytes, bytesSize]);
+      }
+      const args = [offset >>> 0, bytesView] as const;
+      return finished("flash_read", args, ports.flash.read(...args));
+    },
+    flash_write: (offset, bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("flash_write", [offset, bytes, bytesSize]);
+      }
+      const args = [offset >>> 0, bytesView] as const;
+      return finished("flash_write", args, ports.flash.write(...args));
+    },
+    flash_erase: (offset) => {
+      const args = [offset >>> 0] as const;
+      return finished("flash_erase", args, ports.flash.erase(...args));
+    },
+    wifi_join: (ssid, ssidSize, password, passwordSize) => {
+      const ssidView = slice(ssid, ssidSize);
+      const passwordView = slice(password, passwordSize);
+      if (ssidView === null || passwordView === null) {
+        return refused("wifi_join", [ssid, ssidSize, password, passwordSize]);
+      }
+      const args = [ssidView, passwordView] as const;
+      return finished("wifi_join", args, ports.wifi.join(...args));
+    },
+    wifi_leave: () => {
+      const args = [] as const;
+      return finished("wifi_leave", args, ports.wifi.leave(...args));
+    },
+    mqtt_connect: (
+      endpoint,
+      endpointSize,
+      port,
+      clientId,
+      clientIdSize,
+      keepAliveS,
+      caOffset,
+      caSize,
+      certificateOffset,
+      certificateSize,
+      keyOffset,
+      keySize,
+    ) => {
+      const endpointView = slice(endpoint, endpointSize);
+      const clientIdView = slice(clientId, clientIdSize);
+      if (endpointView === null || clientIdView === null) {
+        return refused("mqtt_connect", [
+          endpoint,
+          endpointSize,
+          port,
+          clientId,
+          clientIdSize,
+          keepAliveS,
+          caOffset,
+          caSize,
+          certificateOffset,
+          certificateSize,
+          keyOffset,
+          keySize,
+        ]);
+      }
+      const args = [
+        endpointView,
+        port >>> 0,
+        clientIdView,
+        keepAliveS >>> 0,
+        caOffset >>> 0,
+        caSize >>> 0,
+        certificateOffset >>> 0,
+        certificateSize >>> 0,
+        keyOffset >>> 0,
+        keySize >>> 0,
+      ] as const;
+      return finished("mqtt_connect", args, ports.mqtt.connect(...args));
+    },
+    mqtt_disconnect: () => {
+      const args = [] as const;
+      return finished("mqtt_disconnect", args, ports.mqtt.disconnect(...args));
+    },
+    mqtt_subscribe: (filter, filterSize, qos) => {
+      const filterView = slice(filter, filterSize);
+      if (filterView === null) {
+        return refused("mqtt_subscribe", [filter, filterSize, qos]);
+      }
+      const args = [filterView, qos >>> 0] as const;
+      return finished("mqtt_subscribe", args, ports.mqtt.subscribe(...args));
+    },
+    mqtt_unsubscribe: (filter, filterSize) => {
+      const filterView = slice(filter, filterSize);
+      if (filterView === null) {
+        return refused("mqtt_unsubscribe", [filter, filterSize]);
+      }
+      const args = [filterView] as const;
+      return finished("mqtt_unsubscribe", args, ports.mqtt.unsubscribe(...args));
+    },
+    mqtt_publish: (topic, topicSize, payload, payloadSize, flags) => {
+      const topicView = slice(topic, topicSize);
+      const payloadView = slice(payload, payloadSize);
+      if (topicView === null || payloadView === null) {
+        return refused("mqtt_publish", [topic, topicSize, payload, payloadSize, flags]);
+      }
+      const args = [topicView, payloadView, flags >>> 0] as const;
+      return finished("mqtt_publish", args, ports.mqtt.publish(...args));
+    },
+    crypto_csr: (commonName, commonNameSize) => {
+      const commonNameView = slice(commonName, commonNameSize);
+      if (commonNameView === null) {
+        return refused("crypto_csr", [commonName, commonNameSize]);
+      }
+      const args = [commonNameView] as const;
+      return finished("crypto_csr", args, ports.crypto.csr(...args));
+    },
+  };
+  return { host };
+}

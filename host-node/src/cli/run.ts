@@ -1,0 +1,111 @@
+// `iot32 run`: one device, from its flash file, until it is told to stop. The same module, options
+// and code whether the endpoint in the configuration is the local cloud or AWS IoT.
+
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { LogLevel } from "../abi.js";
+import { buildModule, TARGETS, type Target } from "../build.js";
+import { Device, formatMac } from "../device.js";
+import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
+import { readConfiguration } from "./configuration.js";
+import { Timeline } from "./timeline.js";
+
+interface Options {
+  readonly flash?: string;
+  readonly config?: string;
+  readonly wifi?: string;
+  readonly mac?: string;
+  readonly target: Target;
+  readonly log: string;
+  readonly json: boolean;
+}
+
+const PRESENCE_MS = 60_000;
+
+const EXPLANATION = `
+Runs the module that a chip would run, with Wi-Fi, flash and restarts played by this machine and
+real MQTT over mutual TLS. Ctrl-C is the power switch; killing the process is a power cut.
+
+  --flash    4 MB image with ESP-IDF's partition table; made blank when missing. It holds what the
+             device knows: certificates, thing name, application data. Without it nothing is kept.
+  --config   configuration document (docs/CONFIGURATION.md). A certificate or key may be "@file",
+             relative to the document.
+  --wifi     networks in the air: [{"ssid":"home","password":"..."}]
+             (default: "iot32" with password "iot32-local")
+
+With --json each line is an object {"at","type",...}; at is milliseconds since the first line, type
+is boot, event, log, restart, trap or off.
+
+Examples:
+  iot32 run app.ts --flash device.bin --config device.json
+  iot32 run app.wasm --flash device.bin --config device.json --log debug
+`;
+
+async function loadModule(application: string, target: Target): Promise<Uint8Array> {
+  if (application.endsWith(".ts")) return (await buildModule({ entry: application, target })).wasm;
+  try {
+    return readFileSync(application);
+  } catch (error) {
+    throw new Error(`cannot read ${application}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** Ends with the device: resolves to whether it was switched off, and did not give up. */
+function lifetime(device: Device): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stop = () => device.powerOff();
+    // A device that waits for its configuration waits without a timer; the process stays with it.
+    const presence = setInterval(() => {}, PRESENCE_MS);
+    process.once("SIGINT", stop).once("SIGTERM", stop);
+    device.once("off", ({ why }) => {
+      clearInterval(presence);
+      process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
+      resolve(why === "switch");
+    });
+  });
+}
+
+async function run(application: string, options: Options): Promise<void> {
+  const configuration = options.config === undefined ? "" : readConfiguration(options.config);
+  const networks = options.wifi === undefined ? DEFAULT_NETWORKS : readNetworks(options.wifi);
+  const module = await loadModule(application, options.target);
+  const device = new Device({
+    module,
+    configuration,
+    air: new Air(networks),
+    ...(options.flash === undefined ? {} : { flash: options.flash }),
+    ...(options.mac === undefined ? {} : { mac: options.mac }),
+  });
+  const logLevel = LogLevel[options.log.toUpperCase() as keyof typeof LogLevel];
+  const timeline = new Timeline({ json: options.json, logLevel });
+  const flash = options.flash ?? "in memory";
+  const text = `${application}, flash ${flash}, MAC ${formatMac(device.mac)}`;
+  timeline.note(performance.now(), { kind: "device", tone: "faint", text });
+  timeline.watch(device);
+  try {
+    const ended = lifetime(device);
+    device.powerOn();
+    if (!(await ended)) process.exitCode = 1;
+  } finally {
+    device.close();
+  }
+}
+
+/** The command, ready to be added to the program. */
+export function runCommand(): Command {
+  const levels = Object.keys(LogLevel).map((name) => name.toLowerCase());
+  return new Command("run")
+    .description("run one device on this machine, against the local cloud or AWS IoT")
+    .argument("<application>", "the application (.ts), or a module built from one (.wasm)")
+    .option("-f, --flash <file>", "flash image of the device (default: in memory)")
+    .option("-c, --config <file>", "configuration document, JSON")
+    .option("-w, --wifi <file>", "networks in the air, JSON")
+    .option("-m, --mac <address>", "MAC address (default: the flash image's own)")
+    .addOption(
+      new Option("-t, --target <target>", "how to build a .ts").choices(TARGETS).default("release"),
+    )
+    .addOption(new Option("-l, --log <level>", "log lines to show").choices(levels).default("info"))
+    .option("--json", "print every event as one line of JSON", false)
+    .addHelpText("after", EXPLANATION)
+    .action(run);
+}

@@ -1,0 +1,380 @@
+// The local cloud: an AWS IoT Core for one desk. `LocalCloud.start` opens a state directory (making
+// root CA, claim certificate, template and policies at first start), listens with mutual TLS, and
+// emits what happens. Used by the CLI, by `npm start`, and by tests. See service.ts for adding one.
+
+import { EventEmitter } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { replaceFile } from "./atomic_file.js";
+import { Broker, type PublishEvent } from "./broker.js";
+import { CertificateAuthority } from "./ca.js";
+import { type Clock, systemClock } from "./clock.js";
+import * as defaults from "./defaults.js";
+import { LIMITS, type Limits } from "./limits.js";
+import { type PolicyDocument, parsePolicy } from "./policy.js";
+import type { PresenceConnected, PresenceDisconnected } from "./presence.js";
+import {
+  type ProvisionedEvent,
+  type ProvisioningHook,
+  ProvisioningService,
+  sweepExpired,
+} from "./provisioning.js";
+import type { RuleEvent } from "./rules.js";
+import type { ServiceContext, ServiceFactory } from "./service.js";
+import {
+  type CertificateRecord,
+  type CertificateStatus,
+  type RegistryDraft,
+  Store,
+  type ThingRecord,
+} from "./store.js";
+import { parseTemplate, type Template } from "./template.js";
+
+export type { PublishEvent } from "./broker.js";
+export type { Clock } from "./clock.js";
+export { LIMITS, type Limits } from "./limits.js";
+export type { PolicyDocument } from "./policy.js";
+export type { PresenceConnected, PresenceDisconnected } from "./presence.js";
+export type { ProvisionedEvent, ProvisioningHook } from "./provisioning.js";
+export type { DisconnectReason, RuleAction, RuleEvent, RuleName } from "./rules.js";
+export type {
+  Service,
+  ServiceConnection,
+  ServiceContext,
+  ServiceFactory,
+  ServiceRequest,
+} from "./service.js";
+export type { CertificateRecord, CertificateStatus, ThingRecord } from "./store.js";
+export type { Template } from "./template.js";
+
+export interface LocalCloudOptions {
+  /** State directory; made when missing. Two clouds must not share one. */
+  readonly dir: string;
+  /** TCP port; 0 (the default) takes a free one. */
+  readonly port?: number;
+  /** Address to listen on. Default 127.0.0.1; 0.0.0.0 for devices on the network. */
+  readonly host?: string;
+  /** More names and addresses for the server certificate. The first becomes the endpoint. */
+  readonly hostNames?: readonly string[];
+  /** Milliseconds since 1970; for tests. Certificates keep to the real clock. */
+  readonly now?: () => number;
+  /** Replaces `now` and the timers together; for tests. */
+  readonly clock?: Clock;
+  /** Quotas that differ from AWS's defaults, as after a quota increase. */
+  readonly limits?: Partial<Limits>;
+  /** Name of the template made at first start. Default "iot32". */
+  readonly templateName?: string;
+  /** May refuse a device, or change its parameters, before RegisterThing. */
+  readonly hook?: ProvisioningHook;
+  /** Further services, each with reserved topics of its own. */
+  readonly services?: readonly ServiceFactory[];
+}
+
+export interface LocalCloudEvents {
+  /** A rule was broken: which, by whom, and what was done. */
+  rule: [RuleEvent];
+  connected: [PresenceConnected];
+  disconnected: [PresenceDisconnected];
+  /** A client's PUBLISH that broke no rule. */
+  publish: [PublishEvent];
+  /** A client's SUBSCRIBE that broke no rule. */
+  subscribe: [{ readonly clientId: string; readonly filters: readonly string[] }];
+  /** RegisterThing succeeded. */
+  provisioned: [ProvisionedEvent];
+}
+
+/** A certificate for a device that is not provisioned by claim. */
+export interface IssueOptions {
+  /** The thing to attach to; made when missing. */
+  readonly thingName?: string;
+  /** Names of policies. Default: the device policy. */
+  readonly policies?: readonly string[];
+  /** Default ACTIVE. */
+  readonly status?: CertificateStatus;
+  /** A PEM signing request; without it the cloud makes the key. */
+  readonly csr?: string;
+}
+
+export interface IssuedIdentity {
+  readonly certificateId: string;
+  readonly certificatePem: string;
+  /** Null when the key stayed with the maker of the signing request. */
+  readonly privateKeyPem: string | null;
+}
+
+const PUBLIC_MODE = 0o644;
+const LOOPBACK = "127.0.0.1";
+const ANY_ADDRESS = ["0.0.0.0", "::"];
+
+export class LocalCloud extends EventEmitter<LocalCloudEvents> {
+  /** Host name that devices connect to; the server certificate is made for it. */
+  readonly endpoint: string;
+  readonly port: number;
+  /** PEM files for a new device. */
+  readonly paths: {
+    readonly ca: string;
+    readonly claimCertificate: string;
+    readonly claimKey: string;
+  };
+  /** The provisioning template made at first start. */
+  readonly templateName: string;
+  readonly #store: Store;
+  readonly #authority: CertificateAuthority;
+  readonly #broker: Broker;
+  readonly #context: ServiceContext;
+  #cancelSweep = () => {};
+
+  private constructor(parts: {
+    endpoint: string;
+    port: number;
+    templateName: string;
+    broker: Broker;
+    context: ServiceContext;
+    relay: Relay;
+  }) {
+    super();
+    const { context } = parts;
+    this.endpoint = parts.endpoint;
+    this.port = parts.port;
+    this.templateName = parts.templateName;
+    this.#broker = parts.broker;
+    this.#context = context;
+    this.#store = context.store;
+    this.#authority = context.authority;
+    this.paths = exportFiles(context);
+    parts.relay.target = this;
+    this.#sweepRegularly();
+  }
+
+  /** Opens the state, listens, and is ready when the promise resolves. */
+  static async start(options: LocalCloudOptions): Promise<LocalCloud> {
+    const directory = isAbsolute(options.dir) ? options.dir : resolve(options.dir);
+    const limits: Limits = { ...LIMITS, ...options.limits };
+    const clock = options.clock ?? systemClock(options.now);
+    const templateName = options.templateName ?? defaults.DEFAULT_TEMPLATE_NAME;
+    const store = new Store(directory);
+    await initialise(store, { limits, now: clock.now(), templateName });
+    const authority = await CertificateAuthority.open(store.registry.ca!);
+    const host = options.host ?? LOOPBACK;
+    const hostNames = options.hostNames ?? [];
+    const relay = new Relay();
+    const broker = await Broker.create({
+      server: await authority.issueServer([...hostNames, ...addressesOf(host)]),
+      caPem: authority.certificatePem,
+      store,
+      limits,
+      clock,
+      listener: relay,
+    });
+    const context: ServiceContext = {
+      directory,
+      store,
+      authority,
+      limits,
+      clock,
+      publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
+      rule: (event) => relay.rule(event),
+    };
+    const provisioned = (event: ProvisionedEvent) => relay.provisioned(event);
+    broker.addService(new ProvisioningService(context, { hook: options.hook, provisioned }));
+    for (const factory of options.services ?? []) broker.addService(factory(context));
+    try {
+      const port = await broker.listen(options.port ?? 0, host);
+      const endpoint = hostNames[0] ?? "localhost";
+      return new LocalCloud({ endpoint, port, templateName, broker, context, relay });
+    } catch (error) {
+      await broker.close();
+      throw error;
+    }
+  }
+
+  /** Ends every connection (SERVER_INITIATED_DISCONNECT) and stops. The state stays. */
+  async close(): Promise<void> {
+    this.#cancelSweep();
+    await this.#broker.close();
+  }
+
+  /** Publishes from the cloud's side, as `aws iot-data publish` does. */
+  publish(topic: string, payload: string | Buffer, qos: 0 | 1 = 0): void {
+    this.#broker.publish(topic, payload, qos);
+  }
+
+  /** Hears messages as the console's test client does, without a policy. Answers the way to stop. */
+  subscribe(filter: string, handler: (topic: string, payload: Buffer) => void): () => void {
+    return this.#broker.subscribe(filter, handler);
+  }
+
+  /** All certificates, the claim certificate among them. Expired pending ones are swept first. */
+  certificates(): CertificateRecord[] {
+    this.sweep();
+    return [...this.#store.registry.certificates.values()];
+  }
+
+  things(): ThingRecord[] {
+    return [...this.#store.registry.things.values()];
+  }
+
+  /** Deletes pending certificates whose token has expired; happens by itself once a minute too. */
+  sweep(): void {
+    sweepExpired(this.#context);
+  }
+
+  /** Revokes a certificate and ends its connections. */
+  revoke(certificateId: string): void {
+    this.setCertificateStatus(certificateId, "REVOKED");
+  }
+
+  /** Changes a certificate's status; one that is no longer active loses its connections at once. */
+  setCertificateStatus(certificateId: string, status: CertificateStatus): void {
+    this.#store.transaction((draft) => {
+      const certificate = draft.certificates.get(certificateId);
+      if (certificate === undefined) throw new Error(`certificate ${certificateId} is unknown`);
+      draft.certificates.set(certificateId, { ...certificate, status });
+    });
+    if (status !== "ACTIVE") this.#broker.dropCertificate(certificateId, `now ${status}`);
+  }
+
+  /** Makes a certificate outside of fleet provisioning, as `create-keys-and-certificate` does. */
+  async issueCertificate(options: IssueOptions = {}): Promise<IssuedIdentity> {
+    const { csr, thingName = null, status = "ACTIVE" } = options;
+    const policies = options.policies ?? [defaults.DEVICE_POLICY_NAME];
+    const issued =
+      csr === undefined
+        ? await this.#authority.issueWithKeys()
+        : {
+            ...(await this.#authority.issueFromRequest(csr, this.#context.limits)),
+            privateKeyPem: null,
+          };
+    const { certificateId: id, certificatePem: pem } = issued;
+    const created = this.#context.clock.now();
+    this.#store.transaction((draft) => {
+      draft.certificates.set(id, { id, pem, status, policies, thing: thingName, created });
+      if (thingName !== null) attach(draft, thingName, id, created);
+    });
+    return issued;
+  }
+
+  /** Creates or replaces a policy; it counts at once, for open connections too. */
+  putPolicy(name: string, document: string | PolicyDocument): void {
+    const parsed = parsePolicy(document);
+    this.#store.transaction((draft) => draft.policies.set(name, { name, document: parsed }));
+  }
+
+  /** Creates or replaces a provisioning template. */
+  putTemplate(name: string, template: string | Template): void {
+    const body = typeof template === "string" ? template : JSON.stringify(template);
+    parseTemplate(name, body, this.#context.limits);
+    this.#store.transaction((draft) => draft.templates.set(name, { name, body, enabled: true }));
+  }
+
+  #sweepRegularly(): void {
+    const { clock, limits } = this.#context;
+    this.#cancelSweep = clock.after(limits.sweepIntervalMs, () => {
+      this.sweep();
+      this.#sweepRegularly();
+    });
+  }
+}
+
+/** Carries events from the parts to the cloud, which exists only after they do. */
+class Relay {
+  target: LocalCloud | null = null;
+
+  rule(event: RuleEvent): void {
+    this.target?.emit("rule", event);
+  }
+  connected(event: PresenceConnected): void {
+    this.target?.emit("connected", event);
+  }
+  disconnected(event: PresenceDisconnected): void {
+    this.target?.emit("disconnected", event);
+  }
+  published(event: PublishEvent): void {
+    this.target?.emit("publish", event);
+  }
+  subscribed(event: { readonly clientId: string; readonly filters: readonly string[] }): void {
+    this.target?.emit("subscribe", event);
+  }
+  provisioned(event: ProvisionedEvent): void {
+    this.target?.emit("provisioned", event);
+  }
+}
+
+/** First start: everything in one transaction, so that a crash leaves all of it or nothing. */
+async function initialise(
+  store: Store,
+  { limits, now, templateName }: { limits: Limits; now: number; templateName: string },
+): Promise<void> {
+  const body = JSON.stringify(defaults.DEFAULT_TEMPLATE);
+  parseTemplate(templateName, body, limits);
+  if (store.registry.ca === null) {
+    const ca = await CertificateAuthority.create();
+    const claim = await (await CertificateAuthority.open(ca)).issueWithKeys();
+    const { certificateId: id, certificatePem, privateKeyPem } = claim;
+    store.transaction((draft) => {
+      draft.ca = ca;
+      draft.claim = { certificatePem, privateKeyPem };
+      const policies = [defaults.CLAIM_POLICY_NAME];
+      const status = "ACTIVE";
+      draft.certificates.set(id, {
+        id,
+        pem: certificatePem,
+        status,
+        policies,
+        thing: null,
+        created: now,
+      });
+      putDefault(draft, defaults.CLAIM_POLICY_NAME, defaults.CLAIM_POLICY);
+      putDefault(draft, defaults.DEVICE_POLICY_NAME, defaults.DEVICE_POLICY);
+    });
+  }
+  if (!store.registry.templates.has(templateName)) {
+    store.transaction((draft) =>
+      draft.templates.set(templateName, { name: templateName, body, enabled: true }),
+    );
+  }
+}
+
+function putDefault(draft: RegistryDraft, name: string, document: PolicyDocument): void {
+  draft.policies.set(name, { name, document: parsePolicy(document) });
+}
+
+function attach(draft: RegistryDraft, name: string, certificateId: string, now: number): void {
+  const thing = draft.things.get(name) ?? {
+    name,
+    typeName: null,
+    attributes: {},
+    groups: [],
+    principals: [],
+    created: now,
+  };
+  draft.things.set(name, { ...thing, principals: [...thing.principals, certificateId] });
+}
+
+/** Writes the files that a new device is built with, when they are missing or differ. */
+function exportFiles({ directory, store }: ServiceContext): LocalCloud["paths"] {
+  const { ca, claim } = store.registry;
+  const paths = {
+    ca: join(directory, "ca.pem"),
+    claimCertificate: join(directory, "claim.cert.pem"),
+    claimKey: join(directory, "claim.key.pem"),
+  };
+  const write = (path: string, text: string, mode?: number) => {
+    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+    replaceFile(path, text, mode);
+  };
+  write(paths.ca, ca!.certificatePem, PUBLIC_MODE);
+  write(paths.claimCertificate, claim!.certificatePem, PUBLIC_MODE);
+  write(paths.claimKey, claim!.privateKeyPem);
+  return paths;
+}
+
+/** The addresses under which a server on `host` is reached from outside. */
+function addressesOf(host: string): string[] {
+  if (!ANY_ADDRESS.includes(host)) return [host];
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, scopeid }) => !internal && !scopeid)
+    .map(({ address }) => address);
+}

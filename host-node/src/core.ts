@@ -1,0 +1,195 @@
+// The core as the host sees it: one instance of the module for one life of a device. Checks before
+// the first call that module and host fit together, copies payloads into the inbox, refuses to be
+// re-entered, and turns a trap into an error that says which event caused it. Called by life.ts
+// only.
+
+import { instantiateSync } from "@assemblyscript/loader";
+import {
+  ABI_VERSION,
+  bindImports,
+  type CallHook,
+  type CoreExports,
+  EventKind,
+  EXPORTS,
+  type HostImports,
+  IMPORT_MODULE,
+  IMPORTS,
+  INBOX_BYTES,
+  nameOf,
+  type Ports,
+} from "./abi.js";
+
+/** One event as it is dispatched. */
+export interface CoreEvent {
+  readonly kind: EventKind;
+  readonly a: number;
+  readonly b: number;
+  readonly payload: Uint8Array;
+}
+
+export interface CoreHooks {
+  /** Sees each event just before it is dispatched. */
+  readonly onStep?: (event: CoreEvent, nowMs: number) => void;
+  /** Sees each call of the core to its host after it was answered; slices die with the call. */
+  readonly onCall?: CallHook;
+}
+
+/** The module and this host do not fit together, or the module was used wrongly. */
+export class CoreError extends Error {
+  override readonly name = "CoreError";
+}
+
+/** The core trapped: an assertion, unreachable code, a stack overflow. Its instance is dead. */
+export class CoreTrap extends Error {
+  override readonly name = "CoreTrap";
+  constructor(
+    readonly event: CoreEvent,
+    /** What sys_panic said just before, or null when the trap came without. */
+    readonly panic: string | null,
+    cause: unknown,
+  ) {
+    const what = panic ?? (cause instanceof Error ? cause.message : String(cause));
+    super(`the core trapped on ${nameOf(EventKind, event.kind)}: ${what}`, { cause });
+  }
+}
+
+/** Thrown through the module to end a step at once: the power is off. */
+export class PowerOff extends Error {
+  override readonly name = "PowerOff";
+}
+
+/** Module or bytes of it, compiled; throws CoreError when they are no module. */
+export function compileCore(module: Uint8Array | WebAssembly.Module): WebAssembly.Module {
+  if (module instanceof WebAssembly.Module) return module;
+  try {
+    return new WebAssembly.Module(new Uint8Array(module));
+  } catch (error) {
+    throw new CoreError(`not a WebAssembly module: ${(error as Error).message}`);
+  }
+}
+
+/** Throws CoreError when the module wants or offers something else than the ABI's table. */
+function checkTable(module: WebAssembly.Module): void {
+  const known = new Set(IMPORTS.map((entry) => `${IMPORT_MODULE}.${entry.name}`));
+  const wanted = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
+  const unknown = wanted.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new CoreError(`the module imports ${unknown.join(", ")}, which this host does not have`);
+  }
+  const offered = new Set(WebAssembly.Module.exports(module).map((entry) => entry.name));
+  const missing = [...EXPORTS.map((entry) => entry.name), "memory"].filter(
+    (name) => !offered.has(name),
+  );
+  if (missing.length > 0) {
+    throw new CoreError(`the module does not export ${missing.join(", ")}: is it an iot32 module?`);
+  }
+}
+
+/** Message and file are UTF-16LE; without a file, line is a number of assembly/util/assert.ts. */
+function panicText(message: Uint8Array, file: Uint8Array, line: number, column: number): string {
+  const decoder = new TextDecoder("utf-16le");
+  const where =
+    file.length === 0 ? `assertion ${line}` : `${decoder.decode(file)}:${line}:${column}`;
+  return message.length === 0 ? where : `${decoder.decode(message)} (${where})`;
+}
+
+export class Core {
+  private readonly exports: CoreExports;
+  private readonly memory: WebAssembly.Memory;
+  private panic: string | null = null;
+  private state: "loading" | "ready" | "stepping" | "dead" = "loading";
+
+  /** Instantiates the module; throws CoreError when it does not fit this host. */
+  constructor(
+    module: WebAssembly.Module,
+    ports: Ports,
+    private readonly hooks: CoreHooks = {},
+  ) {
+    checkTable(module);
+    const imports = bindImports(this.recordingPanics(ports), () => this.memory, hooks.onCall);
+    const guarded = this.guard(imports.host);
+    const instance = instantiateSync(module, { [IMPORT_MODULE]: guarded }).instance;
+    this.exports = instance.exports as unknown as CoreExports;
+    this.memory = instance.exports.memory as WebAssembly.Memory;
+    const version = this.exports.abi_version();
+    if (version !== ABI_VERSION) {
+      throw new CoreError(
+        `the module speaks version ${version} of the ABI, this host version ${ABI_VERSION}: build it again`,
+      );
+    }
+    this.state = "ready";
+  }
+
+  /** Bytes of linear memory. */
+  get memoryBytes(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  private recordingPanics(ports: Ports): Ports {
+    const { sys } = ports;
+    return {
+      ...ports,
+      sys: {
+        restart: () => sys.restart(),
+        random: (bytes) => sys.random(bytes),
+        configRead: (offset, bytes) => sys.configRead(offset, bytes),
+        panic: (...args) => {
+          this.panic = panicText(...args);
+          return sys.panic(...args);
+        },
+      },
+    };
+  }
+
+  /** Imports that answer only while a step runs. */
+  private guard(host: HostImports): HostImports {
+    const entries = Object.entries(host).map(([name, call]) => {
+      const guarded = (...args: number[]): number => {
+        if (this.state === "loading") {
+          throw new CoreError(
+            `the application calls ${name} before the device has booted: move this into setup()`,
+          );
+        }
+        const result = this.state === "dead" ? 0 : call(...args);
+        if (this.isDead) throw new PowerOff("the power is off");
+        return result;
+      };
+      return [name, guarded] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
+  private get isDead(): boolean {
+    return this.state === "dead";
+  }
+
+  /**
+   * One step. Returns the milliseconds until the core wants a TICK, or -1. Throws CoreTrap, after
+   * which the instance must not be used any more, and PowerOff when kill() was called meanwhile.
+   */
+  dispatch(event: CoreEvent, nowMs: number): number {
+    if (this.state !== "ready") throw new CoreError(`dispatch while the core is ${this.state}`);
+    const { kind, a, b, payload } = event;
+    if (payload.length > INBOX_BYTES) {
+      throw new CoreError(`a payload of ${payload.length} bytes; the inbox has ${INBOX_BYTES}`);
+    }
+    this.state = "stepping";
+    this.hooks.onStep?.(event, nowMs);
+    try {
+      new Uint8Array(this.memory.buffer).set(payload, this.exports.inbox());
+      const wait = this.exports.dispatch(kind, nowMs | 0, a, b, payload.length);
+      if (this.isDead) throw new PowerOff("the power is off");
+      this.state = "ready";
+      return wait;
+    } catch (error) {
+      this.state = "dead";
+      const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+      throw isTrap ? new CoreTrap(event, this.panic, error) : error;
+    }
+  }
+
+  /** Ends the instance: a step under way stops at its next call to the host. */
+  kill(): void {
+    this.state = "dead";
+  }
+}

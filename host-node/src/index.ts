@@ -1,0 +1,34 @@
+// The Node host as a library: build a module, run a device, watch it.
+
+export * from "./abi.js";
+export {
+  BuildError,
+  type BuildOptions,
+  type BuildResult,
+  buildModule,
+  TARGETS,
+  type Target,
+} from "./build.js";
+export { type Clock, realClock, type TimerHandle } from "./clock.js";
+export { Core, CoreError, type CoreEvent, type CoreHooks, CoreTrap } from "./core.js";
+export {
+  Device,
+  type DeviceEvents,
+  type DeviceOptions,
+  formatMac,
+  type ModeChange,
+  parseMac,
+  type TrapReport,
+} from "./device.js";
+export { FLASH_BYTES, FlashImage, FlashImageError } from "./flash_image.js";
+export {
+  checkPartitions,
+  decodePartitions,
+  encodePartitions,
+  type Partition,
+  PartitionTableError,
+  parsePartitionCsv,
+} from "./partitions.js";
+export type { LogLine, SystemEvent } from "./ports/log.js";
+export { Air, DEFAULT_NETWORKS, type Network, readNetworks } from "./ports/wifi.js";
+export { link, type ModuleStats, moduleStats } from "./wasm_link.js";

@@ -1,0 +1,179 @@
+// One life of a device, from power-on or restart to the next end: an instance of the core, its
+// ports, and the one queue through which everything reaches it, one step at a time. Device
+// (device.ts) starts lives and hears how they end.
+
+import { EventKind, type ResetReason } from "./abi.js";
+import type { Clock, TimerHandle } from "./clock.js";
+import { Core, type CoreEvent, type CoreHooks, CoreTrap, PowerOff } from "./core.js";
+import type { FlashImage } from "./flash_image.js";
+import { CryptoPort } from "./ports/crypto.js";
+import { FlashPort } from "./ports/flash.js";
+import { type LogLine, LogPort, type SystemEvent } from "./ports/log.js";
+import { MqttPort } from "./ports/mqtt.js";
+import type { PortHost } from "./ports/port_host.js";
+import { SysPort } from "./ports/sys.js";
+import { type Air, WifiPort } from "./ports/wifi.js";
+
+export interface LifeOptions {
+  readonly module: WebAssembly.Module;
+  readonly image: FlashImage;
+  readonly configuration: Uint8Array;
+  readonly mac: Uint8Array;
+  readonly air: Air;
+  readonly clock: Clock;
+  readonly random: (bytes: Uint8Array) => void;
+  readonly hooks: CoreHooks;
+  readonly flashOperationMs: number;
+  readonly wifiJoinMs: number;
+  readonly mqttConnectTimeoutMs: number;
+}
+
+/** How a life ends; the listener may start the next. */
+export interface LifeListener {
+  onLog(line: LogLine): void;
+  onEvent(event: SystemEvent): void;
+  onRestart(): void;
+  onTrap(trap: CoreTrap): void;
+  /** A fault of the host itself. */
+  onFault(error: unknown): void;
+  onPowerCut(): void;
+}
+
+interface QueuedEvent extends CoreEvent {
+  readonly onDispatched: (() => void) | undefined;
+}
+
+const NOTHING = new Uint8Array();
+
+export class Life implements PortHost {
+  readonly clock: Clock;
+  private readonly core: Core;
+  private readonly sys: SysPort;
+  private readonly wifi: WifiPort;
+  private readonly mqtt: MqttPort;
+  private readonly flash: FlashPort;
+  private readonly crypto: CryptoPort;
+  private readonly queue: QueuedEvent[] = [];
+  private turn: TimerHandle = null;
+  private tick: TimerHandle = null;
+  private isOver = false;
+
+  /** Throws CoreError when the module does not fit this host; nothing runs then. */
+  constructor(
+    options: LifeOptions,
+    private readonly listener: LifeListener,
+    reason: ResetReason,
+  ) {
+    this.clock = options.clock;
+    this.sys = new SysPort(options);
+    this.wifi = new WifiPort(this, {
+      air: options.air,
+      joinMs: options.wifiJoinMs,
+      onDown: () => this.mqtt.networkLost(),
+    });
+    this.flash = new FlashPort(this, {
+      image: options.image,
+      operationMs: options.flashOperationMs,
+      onPowerCut: () => listener.onPowerCut(),
+    });
+    this.mqtt = new MqttPort(this, {
+      readFlash: (offset, bytes) => this.flash.read(offset, bytes),
+      isNetworkUp: () => this.wifi.isUp,
+      connectTimeoutMs: options.mqttConnectTimeoutMs,
+    });
+    this.crypto = new CryptoPort(this);
+    this.core = this.loadCore(options);
+    this.post(EventKind.BOOT, reason, 0, options.mac);
+  }
+
+  private loadCore(options: LifeOptions): Core {
+    const { sys, wifi, mqtt, flash, crypto, listener } = this;
+    const log = new LogPort(
+      this.clock,
+      (line) => listener.onLog(line),
+      (event) => listener.onEvent(event),
+    );
+    try {
+      return new Core(options.module, { sys, log, flash, wifi, mqtt, crypto }, options.hooks);
+    } catch (error) {
+      this.closePorts();
+      throw error;
+    }
+  }
+
+  post(
+    kind: EventKind,
+    a = 0,
+    b = 0,
+    payload: Uint8Array = NOTHING,
+    onDispatched?: () => void,
+  ): void {
+    if (this.isOver) return;
+    this.queue.push({ kind, a, b, payload, onDispatched });
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.turn !== null || this.queue.length === 0) return;
+    this.turn = this.clock.setTimer(0, () => {
+      this.turn = null;
+      this.step();
+    });
+  }
+
+  /** Dispatches the oldest event. Only ever called by the clock: a step never runs inside another. */
+  private step(): void {
+    const event = this.queue.shift();
+    if (event === undefined || this.isOver) return;
+    try {
+      const wait = this.core.dispatch(event, Math.floor(this.clock.now()));
+      if (this.sys.restartRequested) {
+        this.restart();
+      } else {
+        this.setTick(wait);
+        event.onDispatched?.();
+      }
+    } catch (error) {
+      this.finishBroken(error);
+    }
+    this.schedule();
+  }
+
+  private restart(): void {
+    this.end();
+    this.listener.onRestart();
+  }
+
+  private finishBroken(error: unknown): void {
+    if (error instanceof PowerOff) return;
+    this.end();
+    if (error instanceof CoreTrap) this.listener.onTrap(error);
+    else this.listener.onFault(error);
+  }
+
+  /** Every answer of dispatch replaces the one before. */
+  private setTick(wait: number): void {
+    this.clock.clearTimer(this.tick);
+    this.tick = null;
+    if (wait < 0) return;
+    this.tick = this.clock.setTimer(wait, () => this.post(EventKind.TICK));
+  }
+
+  /** Ends this life at once: whatever is in flight is lost, a step under way stops. */
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.queue.length = 0;
+    this.clock.clearTimer(this.turn);
+    this.clock.clearTimer(this.tick);
+    this.core.kill();
+    this.closePorts();
+  }
+
+  private closePorts(): void {
+    this.mqtt.close();
+    this.wifi.close();
+    this.flash.close();
+    this.crypto.close();
+  }
+}

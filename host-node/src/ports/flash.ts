@@ -1,0 +1,122 @@
+// Port flash: the records partition. Operations are accepted at once, performed one at a time in
+// their order, and answered with FLASH_DONE; each is in the file before it is answered. Reads see
+// what was accepted. Power off loses what was not yet performed, as on the chip.
+
+import {
+  type FlashPort as Contract,
+  EventKind,
+  FLASH_SECTOR_BYTES,
+  FLASH_UNIT_BYTES,
+  Status,
+} from "../abi.js";
+import type { TimerHandle } from "../clock.js";
+import type { FlashImage } from "../flash_image.js";
+import { NorError, type NorOperation, PowerCut } from "./nor.js";
+import type { PortHost } from "./port_host.js";
+
+/** Operations that may wait; the ABI asks for four at least. */
+const PENDING_MAX = 8;
+
+export interface FlashOptions {
+  readonly image: FlashImage;
+  /** Time an operation takes; 0 is the next turn. */
+  readonly operationMs?: number;
+  /** Called when an armed power cut (ports/nor.ts) has struck in the middle of an operation. */
+  readonly onPowerCut?: () => void;
+}
+
+export class FlashPort implements Contract {
+  private pending: NorOperation[] = [];
+  private timer: TimerHandle = null;
+
+  constructor(
+    private readonly host: PortHost,
+    private readonly options: FlashOptions,
+  ) {}
+
+  size(): number {
+    return this.options.image.records.size;
+  }
+
+  read(offset: number, bytes: Uint8Array): number {
+    if (offset + bytes.length > this.size()) return Status.INVALID_ARGUMENT;
+    bytes.set(this.options.image.records.read(offset, bytes.length));
+    for (const operation of this.pending) overlay(operation, offset, bytes);
+    return Status.OK;
+  }
+
+  write(offset: number, bytes: Uint8Array): number {
+    const isAligned = (offset | bytes.length) % FLASH_UNIT_BYTES === 0;
+    const isInside = bytes.length > 0 && offset + bytes.length <= this.size();
+    if (!isAligned || !isInside) return Status.INVALID_ARGUMENT;
+    return this.accept({ kind: "program", offset, bytes: bytes.slice() });
+  }
+
+  erase(offset: number): number {
+    const isAligned = offset % FLASH_SECTOR_BYTES === 0;
+    if (!isAligned || offset >= this.size()) return Status.INVALID_ARGUMENT;
+    return this.accept({ kind: "erase", offset });
+  }
+
+  private accept(operation: NorOperation): number {
+    if (this.pending.length === PENDING_MAX) return Status.BUSY;
+    this.pending.push(operation);
+    if (this.pending.length === 1) this.schedule();
+    return Status.OK;
+  }
+
+  private schedule(): void {
+    const { clock } = this.host;
+    this.timer = clock.setTimer(this.options.operationMs ?? 0, () => this.perform());
+  }
+
+  private perform(): void {
+    const [operation] = this.pending;
+    if (operation === undefined) return;
+    let status: Status = Status.OK;
+    try {
+      this.apply(operation);
+    } catch (error) {
+      if (error instanceof PowerCut) {
+        this.options.onPowerCut?.();
+        return;
+      }
+      if (!(error instanceof NorError)) throw error;
+      status = Status.IO_ERROR;
+    }
+    this.pending.shift();
+    if (this.pending.length > 0) this.schedule();
+    this.host.post(EventKind.FLASH_DONE, status);
+  }
+
+  /** A cut operation is persisted too: the bytes are as the cut left them. */
+  private apply(operation: NorOperation): void {
+    const { image } = this.options;
+    const isErase = operation.kind === "erase";
+    const size = isErase ? FLASH_SECTOR_BYTES : operation.bytes.length;
+    try {
+      if (isErase) image.records.erase(operation.offset);
+      else image.records.program(operation.offset, operation.bytes);
+    } finally {
+      image.persistRecords(operation.offset, size);
+    }
+  }
+
+  /** Power off: what waits is never performed. */
+  close(): void {
+    this.host.clock.clearTimer(this.timer);
+    this.pending = [];
+  }
+}
+
+/** Shows in `bytes`, read at `offset`, what `operation` will have done. */
+function overlay(operation: NorOperation, offset: number, bytes: Uint8Array): void {
+  const size = operation.kind === "erase" ? FLASH_SECTOR_BYTES : operation.bytes.length;
+  const first = Math.max(0, operation.offset - offset);
+  const end = Math.min(bytes.length, operation.offset + size - offset);
+  for (let at = first; at < end; at++) {
+    const programmed =
+      operation.kind === "erase" ? undefined : operation.bytes[at + offset - operation.offset]!;
+    bytes[at] = programmed === undefined ? 0xff : bytes[at]! & programmed;
+  }
+}

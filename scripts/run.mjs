@@ -1,0 +1,72 @@
+// Entry of every npm script. Plain JavaScript without dependencies, because it has to run on a
+// machine that has only Node and npm: installs packages when package-lock.json is newer than what
+// is installed, compiles the TypeScript when a source is newer than the output, then hands over to
+// dist/scripts/<task>.js. Everything it says itself goes to standard error.
+
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const TASKS = ["start", "test", "size", "build", "tidy", "iot32"];
+const SOURCES = ["host-node/src", "scripts", "tests/node", "tsconfig.json"];
+const NODE_MAJOR_MIN = 20;
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+function run(command, args) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    // Standard output belongs to the task.
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
+  if (result.status !== 0) fail(`${command} ${args.join(" ")} failed (see above)`);
+}
+
+/** Installs exactly what package-lock.json says, once for each version of it. */
+function install() {
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
+  const stamp = join(root, "node_modules", ".iot32-installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  process.stderr.write("Installing packages ...\n");
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  writeFileSync(stamp, lock);
+}
+
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  const inside = readdirSync(path).map((name) => newest(join(path, name)));
+  return Math.max(stat.mtimeMs, ...inside);
+}
+
+/** Compiles host-node, scripts and tests into dist/. */
+function compile() {
+  const stamp = join(root, "dist", ".compiled");
+  const sourcesMs = Math.max(...SOURCES.map((path) => newest(join(root, path))));
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > sourcesMs) return;
+  process.stderr.write("Compiling ...\n");
+  run("npx", ["tsc", "-p", "tsconfig.json"]);
+  mkdirSync(join(root, "dist"), { recursive: true });
+  writeFileSync(stamp, "");
+}
+
+const [task, ...args] = process.argv.slice(2);
+if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
+  fail(`iot32 needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version}`);
+}
+if (!TASKS.includes(task)) fail(`usage: node scripts/run.mjs ${TASKS.join("|")}`);
+install();
+compile();
+const module =
+  task === "iot32" ? "dist/host-node/src/cli/main.js" : `dist/scripts/tasks/${task}.js`;
+process.argv = [process.argv[0], join(root, module), ...args];
+await import(pathToFileURL(join(root, module)).href);

@@ -1,0 +1,96 @@
+// Wear of the record store over ten thousand writes: no sector is erased more than twice as often
+// as another one, whatever part of the data never changes.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NorFlash, SECTOR_BYTES } from "../../host-node/src/ports/nor.js";
+import {
+  DATASETS,
+  RECORD_BYTES_MAX,
+  Status,
+  StoreDevice,
+  seededRandom,
+} from "./support/store_device.js";
+
+const WRITES = 10_000;
+
+interface Load {
+  readonly name: string;
+  readonly sectors: number;
+  /** Sizes of the datasets that are written once and then stay. */
+  readonly still: Readonly<Record<number, number>>;
+  /** Sizes of the datasets that are written again and again, in turn. */
+  readonly busy: Readonly<Record<number, readonly number[]>>;
+}
+
+const LOADS: readonly Load[] = [
+  {
+    name: "a device in service: certificates stay, status and application data change",
+    sectors: 16,
+    still: { 0: 700, 2: 1188, 3: 1224, 4: 1704, 5: 1224, 6: 1704 },
+    busy: { 1: [96, 300, 1100], 7: [256] },
+  },
+  {
+    name: "large records beside which no certificate fits into a sector",
+    sectors: 16,
+    still: { 2: 1188, 4: 1704 },
+    busy: { 1: [4000, RECORD_BYTES_MAX], 7: [3900] },
+  },
+  {
+    name: "the smallest partition, all records as large as can be, half of them still",
+    sectors: 10,
+    still: { 2: RECORD_BYTES_MAX, 3: RECORD_BYTES_MAX, 4: RECORD_BYTES_MAX, 5: RECORD_BYTES_MAX },
+    busy: {
+      0: [RECORD_BYTES_MAX],
+      1: [RECORD_BYTES_MAX],
+      6: [RECORD_BYTES_MAX],
+      7: [RECORD_BYTES_MAX],
+    },
+  },
+];
+
+function run({ sectors, still, busy }: Load): {
+  device: StoreDevice;
+  expected: (Uint8Array | null)[];
+  bytes: number;
+} {
+  const random = seededRandom(9);
+  const device = new StoreDevice(NorFlash.blank(sectors));
+  const expected: (Uint8Array | null)[] = new Array(DATASETS).fill(null);
+  let bytes = 0;
+  const write = (dataset: number, size: number, fill: number) => {
+    expected[dataset] = new Uint8Array(size).fill(fill);
+    bytes += size;
+    device.request(dataset, expected[dataset]);
+    device.drain();
+  };
+  device.mount();
+  for (const [dataset, size] of Object.entries(still)) write(Number(dataset), size, 0x11);
+  const writers = Object.entries(busy);
+  for (let turn = 0; turn < WRITES; turn++) {
+    const [dataset, sizes] = writers[turn % writers.length]!;
+    write(Number(dataset), sizes[Math.floor(random() * sizes.length)]!, turn & 0xff);
+  }
+  return { device, expected, bytes };
+}
+
+describe("wear over ten thousand writes", () => {
+  for (const load of LOADS) {
+    it(`${load.name}: erases differ by less than a factor of two`, (test) => {
+      const { device, expected, bytes } = run(load);
+      const erases = [...device.flash.erases];
+      const least = Math.min(...erases);
+      const most = Math.max(...erases);
+      const total = erases.reduce((sum, count) => sum + count, 0);
+      const factor = ((total * SECTOR_BYTES) / bytes).toFixed(2);
+      test.diagnostic(`${least} to ${most} erases a sector, ${factor} bytes erased a byte stored`);
+      assert.ok(least > 10, "every sector takes part");
+      assert.ok(most <= 2 * least, `${erases}`);
+      assert.ok(device.completions.every(({ status }) => status === Status.OK));
+      assert.deepEqual(device.values(), expected);
+      const again = new StoreDevice(device.flash);
+      again.mount();
+      assert.deepEqual(again.values(), expected);
+    });
+  }
+});

@@ -1,0 +1,3 @@
+// The smallest application.
+
+export function setup(): void {}
