@@ -7,6 +7,10 @@
 
 import { check, Panic } from "../util/assert";
 import { equalsText } from "../util/bytes";
+import { Moves, Phase, State } from "./json_state";
+import { ESCAPES, ESCAPES_SIZE, JsonError, Token } from "./json_token";
+
+export { JsonError, Token };
 
 /**
  * Deepest nesting of containers, at most 32 (the stack is a word of bits). AWS allows 6 levels
@@ -20,58 +24,6 @@ export const KEY_BYTES_MAX: i32 = 64;
 /** Memory a reader needs from its owner, at any alignment. */
 export const SCRATCH_BYTES: i32 = KEY_BYTES_MAX;
 
-export namespace Token {
-  /** All bytes fed are consumed, and they were not the last. */
-  export const MORE: u8 = 0;
-  /** The document is whole, with only white space behind it. */
-  export const END: u8 = 1;
-  export const OBJECT: u8 = 2;
-  export const OBJECT_END: u8 = 3;
-  export const ARRAY: u8 = 4;
-  export const ARRAY_END: u8 = 5;
-  export const KEY: u8 = 6;
-  /** A string value, or the last part of one; that part may be empty. */
-  export const STRING: u8 = 7;
-  /** A part, never empty, of a string value that goes on; parts hold whole characters only. */
-  export const STRING_PART: u8 = 8;
-  export const NUMBER: u8 = 9;
-  export const TRUE: u8 = 10;
-  export const FALSE: u8 = 11;
-  export const NULL: u8 = 12;
-  export const ERROR: u8 = 13;
-}
-
-/** Why a document is refused. DEPTH and NUMBER_TOO_LONG are limits of this reader, not of JSON. */
-export namespace JsonError {
-  export const NONE: u8 = 0;
-  /** A byte that the grammar does not allow here; a byte order mark is one. */
-  export const UNEXPECTED_BYTE: u8 = 1;
-  /** Something other than white space behind the document. */
-  export const TRAILING_BYTES: u8 = 2;
-  /** The last byte was fed and the document is not whole. */
-  export const ENDED_EARLY: u8 = 3;
-  /** More than JSON_DEPTH_MAX containers inside each other. */
-  export const DEPTH: u8 = 4;
-  /** A backslash with something behind it that is no escape. */
-  export const BAD_ESCAPE: u8 = 5;
-  /** Half of a surrogate pair: JSON.parse lets it pass, UTF-8 has no bytes for it. */
-  export const BAD_SURROGATE: u8 = 6;
-  /** Overlong, above U+10FFFF, an encoded surrogate, cut short, or no UTF-8 at all. */
-  export const BAD_UTF8: u8 = 7;
-  /** An unescaped control character in a string. */
-  export const CONTROL_CHARACTER: u8 = 8;
-  /** The position is that of the first byte with which no number goes on. */
-  export const BAD_NUMBER: u8 = 9;
-  /** More than KEY_BYTES_MAX bytes. */
-  export const NUMBER_TOO_LONG: u8 = 10;
-}
-
-/** Pairs of the letter behind a backslash and the byte it stands for; the solidus is first. */
-export const ESCAPES: usize = memory.data<u8>([
-  0x2f, 0x2f, 0x22, 0x22, 0x5c, 0x5c, 0x62, 0x08, 0x66, 0x0c, 0x6e, 0x0a, 0x72, 0x0d, 0x74, 0x09,
-]);
-export const ESCAPES_SIZE: usize = 16;
-
 // What a literal goes on with behind its first letter; its token ends it.
 const TRUE_REST: usize = memory.data<u8>([0x72, 0x75, 0x65, Token.TRUE]);
 const FALSE_REST: usize = memory.data<u8>([0x61, 0x6c, 0x73, 0x65, Token.FALSE]);
@@ -80,61 +32,12 @@ const NULL_REST: usize = memory.data<u8>([0x75, 0x6c, 0x6c, Token.NULL]);
 /** Added to a JsonError where a token is returned, inside the reader only. */
 const FAILED: u32 = 16;
 
-/**
- * What the next byte may be. White space may stand before all up to COLON. VALUE and KEY are 0 and
- * 1, and FIRST_VALUE and FIRST_KEY are 2 more: the lowest bit says that a key is wanted.
- */
-namespace State {
-  export const VALUE: u32 = 0;
-  export const KEY: u32 = 1;
-  /** Behind `[`: a value or `]`. */
-  export const FIRST_VALUE: u32 = 2;
-  /** Behind `{`: a key or `}`. */
-  export const FIRST_KEY: u32 = 3;
-  /** Behind a value: a comma, a bracket, or at depth 0 nothing. */
-  export const AFTER: u32 = 4;
-  export const COLON: u32 = 5;
-  export const NUMBER: u32 = 6;
-  export const LITERAL: u32 = 7;
-  /** Inside a string, like all that follow. */
-  export const TEXT: u32 = 8;
-  export const ESCAPE: u32 = 9;
-  /** Inside the four digits of a \u escape. */
-  export const HEX: u32 = 10;
-  /** Inside a character of n bytes: UTF8 + n. */
-  export const UTF8: u32 = 11;
-}
-
-/**
- * Where a number stands. A number may end from ZERO to EXPONENT; START is never come back to, so
- * that 0 in the moves below means that the byte is refused.
- */
-namespace Phase {
-  export const START: u32 = 0;
-  export const ZERO: u32 = 1;
-  export const INTEGER: u32 = 2;
-  export const FRACTION: u32 = 3;
-  export const EXPONENT: u32 = 4;
-  export const POINT: u32 = 5;
-  export const E: u32 = 6;
-  export const SIGN: u32 = 7;
-}
-
-/** Phase to go to, a nibble for each phase to come from (START lowest), by the kind of byte. */
-namespace Moves {
-  export const ZERO: u32 = 0x44343201;
-  export const DIGIT: u32 = 0x44343202;
-  export const POINT: u32 = 0x00000550;
-  export const E: u32 = 0x00006660;
-  export const SIGN: u32 = 0x07000000;
-}
-
 export class JsonReader {
   /** Containers that are open. */
   depth: i32 = 0;
   /** One of JsonError; once set, next() answers ERROR until reset(). */
   error: u8 = 0;
-  /** Bytes of a KEY, STRING, STRING_PART (unescaped) or NUMBER (as written), until the next call. */
+  /** Bytes of a KEY, STRING, STRING_PART (unescaped) or NUMBER (as written), till the next call. */
   text: usize = 0;
   size: i32 = 0;
   /** A KEY was longer than KEY_BYTES_MAX (`text` holds its head), or a STRING had parts before. */

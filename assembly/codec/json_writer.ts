@@ -5,7 +5,7 @@
 
 import { check, Panic } from "../util/assert";
 import { putHex, putSigned, textSize } from "../util/bytes";
-import { ESCAPES, ESCAPES_SIZE } from "./json_reader";
+import { ESCAPES, ESCAPES_SIZE } from "./json_token";
 
 const CELL: usize = memory.data(20);
 

@@ -3,8 +3,8 @@
 // fragments arrive one by one), and becomes visible by commit; from then on until drop it never
 // changes and never moves. Reading and dropping may go on while a reservation is open.
 //
-//   buffer  | ... free ... | size u16 | bytes ... | size u16 | bytes ... | reserved ... | free ... |
-//                          ^ head                                        ^ head + used
+//   buffer  | free ... | size u16 | bytes ... | size u16 | bytes ... | reserved ... | free ... |
+//                      ^ head                                        ^ head + used
 //
 // Any record, and any size field, may lie across the end of the buffer.
 

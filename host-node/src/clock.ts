@@ -11,17 +11,27 @@ export interface Clock {
   clearTimer(handle: TimerHandle): void;
 }
 
-/** The machine's monotonic clock. A handle is the way to cancel: Node loses other immediates when
- * clearImmediate() is given a timeout. */
+/** Node keeps immediates and timeouts apart, and clearing one as the other corrupts its count. */
+class RealTimer {
+  private readonly immediate: NodeJS.Immediate | undefined;
+  private readonly timeout: NodeJS.Timeout | undefined;
+
+  constructor(ms: number, fire: () => void) {
+    if (ms <= 0) this.immediate = setImmediate(fire);
+    else this.timeout = setTimeout(fire, ms);
+  }
+
+  clear(): void {
+    if (this.immediate !== undefined) clearImmediate(this.immediate);
+    if (this.timeout !== undefined) clearTimeout(this.timeout);
+  }
+}
+
+/** The machine's monotonic clock. */
 export const realClock: Clock = {
   now: () => performance.now(),
-  setTimer: (ms, fire) => {
-    if (ms > 0) {
-      const timeout = setTimeout(fire, ms);
-      return () => clearTimeout(timeout);
-    }
-    const immediate = setImmediate(fire);
-    return () => clearImmediate(immediate);
+  setTimer: (ms, fire) => new RealTimer(ms, fire),
+  clearTimer: (handle) => {
+    if (handle instanceof RealTimer) handle.clear();
   },
-  clearTimer: (handle) => (handle as (() => void) | null | undefined)?.(),
 };

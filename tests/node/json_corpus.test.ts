@@ -124,7 +124,7 @@ describe("json corpus", () => {
 });
 
 describe("json errors", () => {
-  const cases: [document: string, error: number, position: number][] = [
+  const cases: [document: string | Buffer, error: number, position: number][] = [
     ['{"a":tru}', JsonError.UNEXPECTED_BYTE, 8],
     ['{"a":1,}', JsonError.UNEXPECTED_BYTE, 7],
     ["[1] 2", JsonError.TRAILING_BYTES, 4],
@@ -139,11 +139,15 @@ describe("json errors", () => {
     ["1e+x", JsonError.BAD_NUMBER, 3],
     ["-", JsonError.ENDED_EARLY, 1],
     ['"\xc3', JsonError.ENDED_EARLY, 3],
+    [Buffer.from('"\xf8\x88\x80\x80\x80"', "latin1"), JsonError.BAD_UTF8, 1],
+    [Buffer.from('"a\xe0\x80\x80"', "latin1"), JsonError.BAD_UTF8, 4],
     [`[${"1".repeat(80)}]`, JsonError.NUMBER_TOO_LONG, 65],
   ];
   for (const [document, error, position] of cases) {
-    it(`${JSON.stringify(document.slice(0, 20))} fails with ${error} at byte ${position}`, () => {
-      const reading = readEveryWay({ name: document, bytes: Buffer.from(document) });
+    const bytes = Buffer.from(document);
+    const name = JSON.stringify(bytes.toString("latin1", 0, 20));
+    it(`${name} fails with ${error} at byte ${position}`, () => {
+      const reading = readEveryWay({ name, bytes });
       assert.deepEqual([reading.error, reading.position], [error, position]);
     });
   }
@@ -210,7 +214,7 @@ const MORSELS = [
   ],
 ].map((text) => Buffer.from(text));
 
-/** One to four edits: a byte changed, a run removed or doubled, a morsel put in, two files spliced. */
+/** One to four edits: a byte changed, a run removed or doubled, a morsel put in, files spliced. */
 function mutate(bytes: Uint8Array, other: Uint8Array, random: (below: number) => number): Buffer {
   let result = Buffer.from(bytes);
   for (let edits = 1 + random(4); edits > 0; edits--) {

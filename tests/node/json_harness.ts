@@ -63,7 +63,7 @@ interface Harness {
   integer(): bigint;
 }
 
-/** The directory that holds asconfig.json, upwards from here or from where the tests were started. */
+/** The directory that holds asconfig.json, upwards from here or from the working directory. */
 export function projectRoot(): string {
   for (const start of [import.meta.dirname, process.cwd()]) {
     for (let at = start; at !== dirname(at); at = dirname(at)) {

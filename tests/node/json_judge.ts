@@ -30,7 +30,7 @@ export type Verdict =
 
 const REFUSED: Verdict = { accepted: false, reasons: undefined };
 
-/** What the reader must make of `document`; `reasons` lists the errors of a documented difference. */
+/** What the reader must make of `document`; `reasons` are the errors of a documented difference. */
 export function judge(document: Uint8Array, limits: Limits): Verdict {
   let text: string;
   try {

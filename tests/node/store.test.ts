@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NorFlash, SECTOR_BYTES, UNIT_BYTES } from "../../host-node/src/ports/nor.js";
 import {
+  crc32,
   DATASETS,
   payload,
   RECORD_BYTES_MAX,
@@ -314,16 +315,6 @@ describe("mount", () => {
     assert.equal(device.store.size(0), 10);
   });
 });
-
-/** CRC-32 as zlib has it, continued from `seed`. */
-function crc32(seed: number, bytes: Uint8Array): number {
-  let crc = ~seed;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
 
 /** A sector header, built from docs/FLASH.md and not from the store's code. */
 function sectorHeader(offset: number, version: number): Uint8Array {

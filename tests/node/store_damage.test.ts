@@ -156,6 +156,58 @@ describe("a damaged byte", () => {
   });
 });
 
+describe("a damaged sector header", () => {
+  /** A device with these values written in turn, each alone in its sector. */
+  function withRecords(values: readonly (readonly [dataset: number, value: Value])[]): StoreDevice {
+    const device = new StoreDevice(NorFlash.blank(SECTORS));
+    device.mount();
+    for (const [dataset, value] of values) {
+      device.request(dataset, value);
+      device.drain();
+    }
+    return device;
+  }
+
+  it("of the active sector keeps its values, and nothing more is programmed there", () => {
+    const device = withRecords([[1, new Uint8Array(10).fill(1)]]);
+    device.flash.bytes[5]! ^= 1;
+    assert.equal(device.mount(), 1);
+    assert.equal(device.store.corruptDataset(0), -1);
+    const before = device.flash.bytes.slice(0, SECTOR_BYTES);
+    device.onComplete = () =>
+      assert.deepEqual(device.flash.bytes.slice(16 + 32, SECTOR_BYTES), before.slice(16 + 32));
+    device.request(2, new Uint8Array(10).fill(2));
+    device.drain();
+    assert.equal(device.completions.length, 2);
+    device.mount();
+    assert.deepEqual(device.value(1), new Uint8Array(10).fill(1));
+    assert.deepEqual(device.value(2), new Uint8Array(10).fill(2));
+  });
+
+  it("of a tombstone's sector, which is recycled first, does not raise the dead", () => {
+    const large = new Uint8Array(3900);
+    const device = withRecords([
+      [5, new Uint8Array(3900).fill(5)],
+      [5, null],
+      [1, large],
+      [1, large],
+    ]);
+    // The tombstone still fits into the first sector, or begins the second one.
+    const sector = device.flash.bytes[16 + 16 + 3904] === 0x52 ? 0 : 1;
+    assert.equal(device.flash.bytes[SECTOR_BYTES * sector], 0x53);
+    device.flash.bytes[SECTOR_BYTES * sector + 5]! ^= 1;
+    device.mount();
+    device.drain();
+    for (let turn = 0; turn < 3 * SECTORS; turn++) {
+      device.request(1, large);
+      device.drain();
+      const again = new StoreDevice(NorFlash.restore(device.flash.snapshot()));
+      again.mount();
+      assert.equal(again.store.size(5), -1, `after ${turn + 1} more writes`);
+    }
+  });
+});
+
 describe("a damaged sector", () => {
   it("costs what it held and nothing else, whichever it is", () => {
     const used = usedPartition();

@@ -161,6 +161,23 @@ describe("a host that fails", () => {
     }
   });
 
+  it("to vouch for a record whose bytes are all there makes the store take another place", () => {
+    const { device, values } = settled();
+    assert.equal(writeUnder(device, values, {}, DATASETS), 0);
+    device.completions.length = 0;
+    let doubtful = -1;
+    const faults: HostFaults = {
+      carriesOut: true,
+      done: (_, offset) => {
+        if (doubtful < 0) doubtful = Math.floor(offset / SECTOR_BYTES);
+        return Math.floor(offset / SECTOR_BYTES) === doubtful ? Status.IO_ERROR : Status.OK;
+      },
+    };
+    assert.equal(writeUnder(device, values, faults, 1), 0);
+    assert.notEqual(Math.floor(device.store.offset(0) / SECTOR_BYTES), doubtful);
+    assertKept(device, values);
+  });
+
   it("in two sectors for good leaves the others to work with", () => {
     const { device, values } = settled();
     const bad = (offset: number) => [3, 4].includes(Math.floor(offset / SECTOR_BYTES));
@@ -214,6 +231,20 @@ describe("flash that gives other bytes than it was given", () => {
     device.drain();
     assert.deepEqual(device.completions, [{ dataset: 2, status: Status.IO_ERROR }]);
     assert.ok(device.flash.programs - programs < 60, "bounded");
+    device.faults = {};
+    assert.deepEqual(device.values(), before);
+    assertWorksAgain(device, values);
+  });
+
+  it("or cannot be read where a payload of zeros should be fails the request", () => {
+    const { device, values } = settled();
+    const before = [...values];
+    device.faults = {
+      read: (offset) => (offset % SECTOR_BYTES < 1024 ? Status.OK : Status.IO_ERROR),
+    };
+    device.request(2, new Uint8Array(LARGE));
+    device.drain();
+    assert.deepEqual(device.completions, [{ dataset: 2, status: Status.IO_ERROR }]);
     device.faults = {};
     assert.deepEqual(device.values(), before);
     assertWorksAgain(device, values);

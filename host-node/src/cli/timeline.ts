@@ -43,6 +43,7 @@ const MODE_TONES: Readonly<Record<number, Tone>> = {
 };
 const STEP_WORDS: Readonly<Record<number, string>> = {
   [ProvisioningStep.NONE]: "nothing in flight",
+  [ProvisioningStep.CONNECTED]: "connected with the claim certificate",
   [ProvisioningStep.KEY_REQUESTED]: "making a key and a signing request",
   [ProvisioningStep.CERTIFICATE_REQUESTED]: "asking for a certificate with the claim",
   [ProvisioningStep.CERTIFICATE_STORED]: "certificate, key and ownership token are in flash",
