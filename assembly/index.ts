@@ -1,24 +1,29 @@
 // What an application imports:
 //
-//   import { system, mqtt, flash, log, json, Event, Mode } from "iot32";
+//   import { system, mqtt, shadow, jobs, flash, gpio, log, json, Event, Mode } from "iot32";
 //   export function setup(): void { ... }
 //
 // setup() runs once in each life, before anything else: it registers callbacks and returns.
 // Every call of the library returns at once; what takes time ends in an Event.
 
+import * as gpio from "./library/gpio";
 import * as flash from "./library/flash";
+import * as jobs from "./library/jobs";
 import * as json from "./library/json";
 import * as log from "./library/log";
 import * as mqtt from "./library/mqtt";
+import * as shadow from "./library/shadow";
 import * as system from "./library/system";
 
-export { flash, json, log, mqtt, system };
+export { flash, gpio, jobs, json, log, mqtt, shadow, system };
 export {
   Dataset,
   Event,
+  JobStatus,
   LogLevel,
   LogModule,
   Mode,
+  PinMode,
   ProvisioningStep,
   ResetReason,
   Status,

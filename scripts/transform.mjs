@@ -11,9 +11,14 @@ const NAME = "utf8";
 /** The text of a `utf8("...")` call, or null when the node is something else. */
 function literalOf(node) {
   if (node?.kind !== ast.NodeKind.Call) return null;
-  if (node.expression.kind !== ast.NodeKind.Identifier || node.expression.text !== NAME) return null;
+  if (node.expression.kind !== ast.NodeKind.Identifier || node.expression.text !== NAME)
+    return null;
   const [argument] = node.args;
-  if (node.args.length !== 1 || argument.kind !== ast.NodeKind.Literal || argument.value === undefined) {
+  if (
+    node.args.length !== 1 ||
+    argument.kind !== ast.NodeKind.Literal ||
+    argument.value === undefined
+  ) {
     throw new Error(`${node.range.source.normalizedPath}: utf8() takes one string literal`);
   }
   return argument.value;
@@ -22,8 +27,15 @@ function literalOf(node) {
 /** `memory.data<u8>([...bytes, 0])` as a syntax tree that carries the range of the call. */
 function dataCall(text, range) {
   const bytes = [...Buffer.from(text, "utf8"), 0];
-  const type = ast.Node.createNamedType(ast.Node.createSimpleTypeName("u8", range), null, false, range);
-  const elements = bytes.map((byte) => ast.Node.createIntegerLiteralExpression(globalThis.i64_new(byte), range));
+  const type = ast.Node.createNamedType(
+    ast.Node.createSimpleTypeName("u8", range),
+    null,
+    false,
+    range,
+  );
+  const elements = bytes.map((byte) =>
+    ast.Node.createIntegerLiteralExpression(globalThis.i64_new(byte), range),
+  );
   return ast.Node.createCallExpression(
     ast.Node.createPropertyAccessExpression(
       ast.Node.createIdentifierExpression("memory", range),

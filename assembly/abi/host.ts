@@ -8,7 +8,7 @@
 export const ABI_VERSION: i32 = 1;
 
 /** Size of the inbox, the static buffer where the host puts an event's payload. */
-export const INBOX_BYTES: i32 = 2048;
+export const INBOX_BYTES: i32 = 1536;
 
 /** Linear memory the module may use on a chip: static data and heap together. */
 export const MEMORY_BYTES_MAX: i32 = 32768;
@@ -178,6 +178,10 @@ export namespace LogModule {
   export const PROVISIONING: u8 = 4;
   /** the application */
   export const APPLICATION: u8 = 5;
+  /** device shadows */
+  export const SHADOW: u8 = 6;
+  /** jobs */
+  export const JOBS: u8 = 7;
 }
 
 /** Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -201,6 +205,30 @@ export namespace ProvisioningStep {
   export const PROBING: u8 = 6;
   /** thing certificate active, thing name known */
   export const DONE: u8 = 7;
+}
+
+/** What a job handler returns, and what a job came to. */
+export namespace JobStatus {
+  /** not finished; jobs.finish() will tell */
+  export const IN_PROGRESS: u8 = 0;
+  /** done */
+  export const SUCCEEDED: u8 = 1;
+  /** could not be done */
+  export const FAILED: u8 = 2;
+  /** not for this device: unknown action, or a document it cannot use */
+  export const REJECTED: u8 = 3;
+}
+
+/** How a pin is used. */
+export namespace PinMode {
+  /** input, floating */
+  export const INPUT: u8 = 0;
+  /** input with pull-up */
+  export const INPUT_PULL_UP: u8 = 1;
+  /** input with pull-down */
+  export const INPUT_PULL_DOWN: u8 = 2;
+  /** push-pull output */
+  export const OUTPUT: u8 = 3;
 }
 
 /**
@@ -265,6 +293,28 @@ export namespace Event {
    * tried again after a back-off
    */
   export const PROVISIONING_FAILED: u8 = 25;
+  /**
+   * value = version, text = shadow name (empty: classic); device and cloud agree, or an update is
+   * on its way
+   */
+  export const SHADOW_SYNCED: u8 = 27;
+  /** value = number of the element, text = key; a message of the cloud changed it */
+  export const SHADOW_CHANGED: u8 = 28;
+  /**
+   * value = number of the element, text = key; the desired value has another type, or is a text too
+   * long, and was not taken
+   */
+  export const SHADOW_MISMATCH: u8 = 29;
+  /** value = code of the service, or a Status, text = its message; tried again after a back-off */
+  export const SHADOW_REJECTED: u8 = 30;
+  /** value = attempt (1 the first), text = job id */
+  export const JOB_STARTED: u8 = 31;
+  /** value = JobStatus, text = job id; the service has the result */
+  export const JOB_FINISHED: u8 = 32;
+  /** text = job id; the cloud cancelled it, or gave it up, before it was finished */
+  export const JOB_CANCELED: u8 = 33;
+  /** text = code of the service, which refused a request */
+  export const JOB_REJECTED: u8 = 34;
   /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
@@ -375,7 +425,7 @@ export declare function flashSize(): i32;
 
 /**
  * Read of the records partition, at once: any offset and size inside it. Sees all writes accepted
- * before it.
+ * before it. An erased unit reads as 0xFF, also under flash encryption.
  */
 // @ts-ignore: decorator
 @external("host", "flash_read")
@@ -462,6 +512,24 @@ export declare function mqttPublish(
   payloadSize: u32,
   flags: u32,
 ): i32;
+
+/**
+ * Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode: see
+ * PinMode.
+ */
+// @ts-ignore: decorator
+@external("host", "gpio_mode")
+export declare function gpioMode(pin: u32, mode: u32): i32;
+
+/** Sets the level of an output. NOT_READY when the pin is no output. level: 0 or 1. */
+// @ts-ignore: decorator
+@external("host", "gpio_write")
+export declare function gpioWrite(pin: u32, level: u32): i32;
+
+/** Level of a pin, 0 or 1; of an output, what was written. */
+// @ts-ignore: decorator
+@external("host", "gpio_read")
+export declare function gpioRead(pin: u32): i32;
 
 /**
  * Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with

@@ -6,7 +6,7 @@
 //   record   0            2
 //            | topic size | topic | payload
 
-import { Event } from "../abi/host";
+import { Event, MQTT_TOPIC_BYTES_MAX } from "../abi/host";
 import { emit } from "../kernel/events";
 import { WORKSPACE, WORKSPACE_BYTES } from "../kernel/workspace";
 import { Ring } from "../util/ring";
@@ -15,7 +15,7 @@ const HEADER_BYTES: i32 = 2;
 
 const ring = new Ring(WORKSPACE, WORKSPACE_BYTES);
 const header: usize = memory.data(2, 2);
-const topicBuffer: usize = memory.data(256);
+const topicBuffer: usize = memory.data(MQTT_TOPIC_BYTES_MAX);
 
 /** Bytes of the present message that are still to come; -1 when it is not being kept. */
 let missing: i32 = -1;
@@ -27,11 +27,11 @@ export function begin(topic: usize, topicBytes: i32, size: i32): void {
   cancel();
   total = size;
   topicSize = topicBytes;
-  memory.copy(topicBuffer, topic, topicBytes);
-  if (!ring.reserve(HEADER_BYTES + topicBytes + size)) {
+  if (topicBytes > MQTT_TOPIC_BYTES_MAX || !ring.reserve(HEADER_BYTES + topicBytes + size)) {
     emit(Event.MESSAGE_DROPPED, size, topic, topicBytes);
     return;
   }
+  memory.copy(topicBuffer, topic, topicBytes);
   store<u16>(header, <u16>topicBytes);
   ring.append(header, HEADER_BYTES);
   ring.append(topic, topicBytes);

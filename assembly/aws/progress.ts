@@ -1,35 +1,35 @@
-// Progress of provisioning: a mirror of the SYSTEM_STATUS record, so that a power cut resumes with
-// the certificate that was created, inside the hour in which its ownership token lives.
+// System status: a mirror of the SYSTEM_STATUS record. Holds what is in flight over a restart: the
+// step of provisioning, the thing name that it led to, and the job that the application works on.
+// The ownership token, which is needed for an hour at most, is in flash only, behind the mirror.
 //
-//   0         2      3   4           6            8            136
-//   | version | step | - | name size | token size | thing name | token, as long as it is
+//   0         2      3   4           6   8            136   208
+//   | version | step | - | name size | - | thing name | job | token, where the step has one
+//   job       0       1          2        3         4            8
+//             | phase | attempts | result | id size | execution  | id (64)
 
 import { Dataset, ProvisioningStep } from "../abi/host";
 import * as records from "../flash/store";
+import { WORKSPACE } from "../kernel/workspace";
 
 const VERSION: u16 = 1;
 const STEP: usize = 2;
 const NAME_SIZE: usize = 4;
-const TOKEN_SIZE: usize = 6;
 const NAME: usize = 8;
-const TOKEN: usize = 136;
+const JOB: usize = 136;
+const MIRROR_BYTES: i32 = 208;
 export const NAME_BYTES_MAX: i32 = 128;
 export const TOKEN_BYTES_MAX: i32 = 1024;
-const MIRROR_BYTES: i32 = <i32>TOKEN + TOKEN_BYTES_MAX;
 
 const mirror: usize = memory.data(MIRROR_BYTES, 4);
 export const thingName: usize = mirror + NAME;
-export const token: usize = mirror + TOKEN;
+export const job: usize = mirror + JOB;
 
 /** Reads the record. An unreadable one counts as none: provisioning then starts anew. */
 export function mount(): void {
-  const size = records.size(Dataset.SYSTEM_STATUS);
   const usable =
-    size >= <i32>TOKEN &&
-    size <= MIRROR_BYTES &&
-    records.read(Dataset.SYSTEM_STATUS, 0, mirror, size) == 0 &&
+    records.size(Dataset.SYSTEM_STATUS) >= MIRROR_BYTES &&
+    records.read(Dataset.SYSTEM_STATUS, 0, mirror, MIRROR_BYTES) == 0 &&
     load<u16>(mirror) == VERSION &&
-    size == <i32>TOKEN + tokenSize() &&
     thingNameSize() <= NAME_BYTES_MAX;
   if (!usable) memory.fill(mirror, 0, MIRROR_BYTES);
 }
@@ -42,24 +42,41 @@ export function thingNameSize(): i32 {
   return load<u16>(mirror, NAME_SIZE);
 }
 
-export function tokenSize(): i32 {
-  return load<u16>(mirror, TOKEN_SIZE);
-}
-
+/** The name must be at most NAME_BYTES_MAX long. */
 export function setThingName(from: usize, size: i32): void {
   memory.copy(thingName, from, size);
   store<u16>(mirror, <u16>size, NAME_SIZE);
 }
 
-export function setToken(from: usize, size: i32): void {
-  memory.copy(token, from, size);
-  store<u16>(mirror, <u16>size, TOKEN_SIZE);
-}
-
-/** Queues the record with this step; only CERTIFICATE_STORED needs the token. */
-export function save(reached: u8): void {
+/** The step that memory says; save() says it in flash, too. */
+export function setStep(reached: u8): void {
   store<u16>(mirror, VERSION);
   store<u8>(mirror, reached, STEP);
-  if (reached != ProvisioningStep.CERTIFICATE_STORED) store<u16>(mirror, 0, TOKEN_SIZE);
-  records.write(Dataset.SYSTEM_STATUS, mirror, <i32>TOKEN + tokenSize());
+}
+
+/** Queues the record with this step, without a token. */
+export function save(reached: u8): void {
+  setStep(reached);
+  write();
+}
+
+/** Queues the record as it is, without a token. */
+export function write(): void {
+  setStep(step());
+  records.write(Dataset.SYSTEM_STATUS, mirror, MIRROR_BYTES);
+}
+
+/** Queues the record of CERTIFICATE_STORED; the workspace is its until it is written. */
+export function saveToken(from: usize, size: i32): void {
+  setStep(ProvisioningStep.CERTIFICATE_STORED);
+  memory.copy(WORKSPACE + MIRROR_BYTES, from, size);
+  memory.copy(WORKSPACE, mirror, MIRROR_BYTES);
+  records.write(Dataset.SYSTEM_STATUS, WORKSPACE, MIRROR_BYTES + size);
+}
+
+/** Reads the token back, at most TOKEN_BYTES_MAX; its size, or -1 when there is none. */
+export function readToken(to: usize): i32 {
+  const size = records.size(Dataset.SYSTEM_STATUS) - MIRROR_BYTES;
+  if (size <= 0 || size > TOKEN_BYTES_MAX) return -1;
+  return records.read(Dataset.SYSTEM_STATUS, MIRROR_BYTES, to, size) == 0 ? size : -1;
 }

@@ -237,6 +237,7 @@ function report(status: i32, words: usize): void {
 }
 
 function wait(): void {
+  answer.cancel();
   sysRandom(randomWord, 4);
   setTimer(Timer.PROVISIONING, backoff.next(load<u32>(randomWord)));
 }
@@ -247,15 +248,19 @@ function forget(): void {
   answer.cancel();
 }
 
+function fits(part: i32, longest: i32): bool {
+  const size = answer.sizeOf(part);
+  return size > 0 && size <= longest;
+}
+
 /** First of three records: each is written when the one before it is in flash, and the progress
  * record last, because it is the promise that the other two are there. */
 function keep(): void {
   const key = answer.keyAt();
-  if (key == 0 || !answer.normalizeCertificate() || answer.sizeOf(Part.TOKEN) == 0) {
+  if (key == 0 || !answer.normalizeCertificate() || !fits(Part.TOKEN, progress.TOKEN_BYTES_MAX)) {
     fail(Status.MALFORMED, utf8("the answer lacks certificate, key or token"));
     return;
   }
-  progress.setToken(answer.at(Part.TOKEN), answer.sizeOf(Part.TOKEN));
   records.write(Dataset.THING_KEY, key, answer.keySize());
 }
 
@@ -263,6 +268,7 @@ function keep(): void {
 export function onRecord(dataset: u8, status: i32): void {
   if (state != State.STORING && state != State.SAVING && state != State.DISCARDING) return;
   if (status < 0) {
+    progress.mount(); // goes on from what flash holds, not from what it should have held
     fail(status, utf8("flash"));
   } else if (dataset == Dataset.THING_KEY) {
     records.write(
@@ -271,7 +277,7 @@ export function onRecord(dataset: u8, status: i32): void {
       answer.sizeOf(Part.CERTIFICATE),
     );
   } else if (dataset == Dataset.THING_CERTIFICATE) {
-    progress.save(ProvisioningStep.CERTIFICATE_STORED);
+    progress.saveToken(answer.at(Part.TOKEN), answer.sizeOf(Part.TOKEN));
   } else if (dataset == Dataset.SYSTEM_STATUS) {
     emit(Event.PROVISIONING, progress.step());
     step(Input.STORED);
@@ -288,11 +294,7 @@ export function onSession(change: u8): void {
 
 /** Only an answer counts against the certificate; an absent network or broker says nothing. */
 function probeFailed(status: i32): void {
-  if (
-    status == Status.TLS_CLIENT_REFUSED ||
-    status == Status.MQTT_REFUSED ||
-    status == Status.CONNECTION_LOST
-  ) {
+  if (status == Status.TLS_CLIENT_REFUSED || status == Status.MQTT_REFUSED) {
     if (++probes >= PROBES_MAX) step(Input.PROBE_REFUSED);
   }
 }
@@ -330,7 +332,7 @@ export function appendMessage(from: usize, size: i32): void {
 }
 
 function accepted(): void {
-  if (state == State.REGISTERING && answer.sizeOf(Part.THING_NAME) == 0) {
+  if (state == State.REGISTERING && !fits(Part.THING_NAME, progress.NAME_BYTES_MAX)) {
     fail(Status.MALFORMED, utf8("the answer lacks thingName"));
   } else {
     step(Input.ACCEPTED);

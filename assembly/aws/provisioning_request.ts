@@ -18,6 +18,8 @@ const CSR_BYTES_MAX: i32 = 1024;
 const BODY: usize = WORKSPACE + 512;
 const BODY_BYTES: i32 = WORKSPACE_BYTES - 512 - CSR_BYTES_MAX;
 const CSR: usize = WORKSPACE + WORKSPACE_BYTES - CSR_BYTES_MAX;
+/** When the token is needed the signing request is not. */
+const TOKEN: usize = CSR;
 
 const writer = new JsonWriter();
 const topicBuffer: usize = memory.data(TOPIC_BYTES);
@@ -95,11 +97,13 @@ export function create(): i32 {
 
 /** Asks for the thing; a negative Status when it cannot be sent. */
 export function register(): i32 {
+  const tokenSize = progress.readToken(TOKEN);
+  if (tokenSize < 0) return Status.CORRUPT;
   const end = putProvision();
   writer.begin(BODY, BODY_BYTES);
   writer.object();
   writer.key(utf8("certificateOwnershipToken"));
-  writer.string(progress.token, progress.tokenSize());
+  writer.string(TOKEN, tokenSize);
   writer.key(utf8("parameters"));
   writer.object();
   if (!containsText(parameters, parametersSize, utf8('"SerialNumber":'))) {

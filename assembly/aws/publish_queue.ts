@@ -12,7 +12,7 @@ import { emit } from "../kernel/events";
 import { Timer, setTimer, timerIsSet } from "../kernel/timers";
 import { Panic, check } from "../util/assert";
 
-export const CAPACITY_BYTES: i32 = 4096;
+export const CAPACITY_BYTES: i32 = 3072;
 /** AWS: 100 publishes a second on a connection, the excess is discarded. We keep below it. */
 const PACE_MS: u32 = 12;
 /** Without PUBACK for this long, a QoS 1 entry is sent again. */
@@ -40,8 +40,15 @@ namespace Flag {
   export const RETAIN: u8 = 2;
   /** Handed to the host on this connection. */
   export const SENT: u8 = 4;
+  /** Of the library, not of the application: no events; whoever sent it waits for its answer. */
+  export const INTERNAL: u8 = 8;
 }
+/** Flags of the requests of shadows and jobs. */
+export const INTERNAL_QOS1: u8 = 9;
+/** All entries; what is above CAPACITY_BYTES is kept free for those requests. */
+const ARENA_BYTES: i32 = CAPACITY_BYTES + 1024;
 const WIRE_FLAGS: u8 = 3;
+const KEPT_FLAGS: u8 = 11;
 
 const SIZE: usize = 0;
 const ID: usize = 2;
@@ -53,14 +60,14 @@ const PAYLOAD_SIZE: usize = 10;
 const SENT_AT: usize = 12;
 const HEADER_BYTES: i32 = 16;
 
-const arena: usize = memory.data(CAPACITY_BYTES, 4);
+const arena: usize = memory.data(ARENA_BYTES, 4);
 let used: i32 = 0;
 let nextId: u16 = 1;
 let inFlight: i32 = 0;
 let online: bool = false;
 let nextSendMs: u64 = 0;
 
-/** Entries that wait or are in flight. */
+/** Entries of the application that wait or are in flight. */
 export let count: i32 = 0;
 export let overflow: u8 = Overflow.REFUSE_NEWEST;
 
@@ -83,8 +90,10 @@ export function push(
   if (topicSize <= 0 || topicSize > MQTT_TOPIC_BYTES_MAX) return Status.INVALID_ARGUMENT;
   const size = (HEADER_BYTES + topicSize + payloadSize + 3) & ~3;
   if (payloadSize > CAPACITY_BYTES || size > CAPACITY_BYTES) return Status.TOO_LARGE;
-  if (!makeRoom(size, topic, topicSize)) return Status.NO_SPACE;
-  return append(size, topic, topicSize, payload, payloadSize, flags & WIRE_FLAGS);
+  const hasRoom =
+    (flags & Flag.INTERNAL) != 0 ? used + size <= ARENA_BYTES : makeRoom(size, topic, topicSize);
+  if (!hasRoom) return Status.NO_SPACE;
+  return append(size, topic, topicSize, payload, payloadSize, flags & KEPT_FLAGS);
 }
 
 function append(
@@ -107,7 +116,7 @@ function append(
   memory.copy(entry + HEADER_BYTES, topic, topicSize);
   memory.copy(entry + HEADER_BYTES + topicSize, payload, payloadSize);
   used += size;
-  count++;
+  if ((flags & Flag.INTERNAL) == 0) count++;
   return <i32>id;
 }
 
@@ -127,10 +136,19 @@ function makeRoom(size: i32, topic: usize, topicSize: i32): bool {
   return free >= size;
 }
 
-/** The oldest entry that is not in flight (and has this topic, if one is named), or 0. */
+/** The application's oldest entry that waits (and has this topic, if one is named), or 0. */
 function findWaiting(topic: usize, topicSize: i32): usize {
   for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
-    if (!isInFlight(entry) && (topicSize == 0 || hasTopic(entry, topic, topicSize))) return entry;
+    const isIts = (load<u8>(entry, FLAGS) & (Flag.SENT | Flag.INTERNAL)) == 0;
+    if (isIts && (topicSize == 0 || hasTopic(entry, topic, topicSize))) return entry;
+  }
+  return 0;
+}
+
+/** The oldest entry that waits, or 0. */
+function nextWaiting(): usize {
+  for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
+    if (!isInFlight(entry)) return entry;
   }
   return 0;
 }
@@ -138,7 +156,7 @@ function findWaiting(topic: usize, topicSize: i32): usize {
 function waitingBytes(): i32 {
   let sum = 0;
   for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
-    if (!isInFlight(entry)) sum += bytesOf(entry);
+    if ((load<u8>(entry, FLAGS) & (Flag.SENT | Flag.INTERNAL)) == 0) sum += bytesOf(entry);
   }
   return sum;
 }
@@ -152,18 +170,21 @@ function hasTopic(entry: usize, topic: usize, topicSize: i32): bool {
 
 /** Reports the entry's end and takes it out of the arena. */
 function end(entry: usize, event: u8): void {
-  if (event == Event.PUBLISH_DROPPED) {
-    emit(event, load<u16>(entry, ID), entry + HEADER_BYTES, load<u16>(entry, TOPIC_SIZE));
-  } else {
-    emit(event, load<u16>(entry, ID));
+  if (!isInternal(entry)) {
+    const topicSize = event == Event.PUBLISH_DROPPED ? <i32>load<u16>(entry, TOPIC_SIZE) : 0;
+    emit(event, load<u16>(entry, ID), entry + HEADER_BYTES, topicSize);
+    count--;
   }
   if (isInFlight(entry)) inFlight--;
   const size = bytesOf(entry);
   const next = entry + size;
   memory.copy(entry, next, arena + used - next);
   used -= size;
-  count--;
   check(used >= 0 && count >= 0 && inFlight >= 0, Panic.PUBLISH_QUEUE);
+}
+
+function isInternal(entry: usize): bool {
+  return (load<u8>(entry, FLAGS) & Flag.INTERNAL) != 0;
 }
 
 function isInFlight(entry: usize): bool {
@@ -181,12 +202,14 @@ export function onUp(): void {
   online = true;
 }
 
-/** It is gone. Everything in flight waits again; `blamed` when the broker ended the connection. */
+/** It is gone. Everything in flight waits again; `blamed` when the broker ended the connection.
+ * Requests of the library end here: they are made anew, from what is true then. */
 export function onDown(blamed: bool): void {
   online = false;
   let entry = arena;
   while (entry < arena + used) {
-    if (!isInFlight(entry) || !recall(entry, blamed)) entry += bytesOf(entry);
+    if (isInternal(entry)) end(entry, Event.PUBLISH_DROPPED);
+    else if (!isInFlight(entry) || !recall(entry, blamed)) entry += bytesOf(entry);
   }
 }
 
@@ -198,16 +221,16 @@ function recall(entry: usize, blamed: bool): bool {
     return true;
   }
   store<u8>(entry, attempts, ATTEMPTS);
-  store<u8>(entry, load<u8>(entry, FLAGS) & WIRE_FLAGS, FLAGS);
+  store<u8>(entry, load<u8>(entry, FLAGS) & KEPT_FLAGS, FLAGS);
   inFlight--;
   return false;
 }
 
 /** Event MQTT_PUBLISHED: PUBACK. An unknown token belongs to an entry that was sent again since. */
-export function onPublished(token: i32): void {
+export function onPublished(token: i32, status: i32): void {
   for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
     if (isInFlight(entry) && <i32>load<u16>(entry, TOKEN) == token) {
-      end(entry, Event.PUBLISH_SUCCEEDED);
+      end(entry, status < 0 ? Event.PUBLISH_DROPPED : Event.PUBLISH_SUCCEEDED);
       return;
     }
   }
@@ -219,7 +242,7 @@ export function pump(): void {
   if (!online) return;
   recallUnacknowledged();
   let entry: usize;
-  while ((entry = findWaiting(0, 0)) != 0 && mayFly(entry)) {
+  while ((entry = nextWaiting()) != 0 && mayFly(entry)) {
     if (nowMs < nextSendMs) {
       setTimer(Timer.PUBLISH, <u32>(nextSendMs - nowMs));
       return;
@@ -264,7 +287,7 @@ function send(entry: usize): bool {
   } else {
     store<u16>(entry, <u16>token, TOKEN);
     store<u32>(entry, <u32>nowMs, SENT_AT);
-    store<u8>(entry, wire | Flag.SENT, FLAGS);
+    store<u8>(entry, load<u8>(entry, FLAGS) | Flag.SENT, FLAGS);
     inFlight++;
   }
   return true;

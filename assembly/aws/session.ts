@@ -187,7 +187,7 @@ function act(action: u8): void {
       listener(Change.DOWN);
       break;
     case Action.DISCONNECT:
-      if (mqttDisconnect() < 0) step(Input.DOWN);
+      mqttDisconnect(); // if it has ended by itself, its MQTT_DOWN is on the way all the same
       break;
     case Action.ANNOUNCE_CLOSED:
       listener(Change.CLOSED);

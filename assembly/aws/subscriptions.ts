@@ -12,15 +12,17 @@ import { emit } from "../kernel/events";
 import { logSlice } from "../kernel/log";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
 
-export const CAPACITY_BYTES: i32 = 1024;
+export const CAPACITY_BYTES: i32 = 1536;
 const ANSWER_MS_MAX: u32 = 15000;
 const BUSY_MS: u32 = 250;
 const STRIKES_MAX: u8 = 3;
 
-/** Who wants the filter; each is restored only on the identity it belongs to. */
+/** Who wants the filter: provisioning on the claim connection, all others on the thing's. */
 export namespace Owner {
   export const APPLICATION: u8 = 0;
   export const PROVISIONING: u8 = 1;
+  export const SHADOW: u8 = 2;
+  export const JOBS: u8 = 3;
 }
 
 namespace State {
@@ -42,7 +44,7 @@ const HEADER_BYTES: i32 = 8;
 const arena: usize = memory.data(CAPACITY_BYTES, 2);
 let used: i32 = 0;
 let online: bool = false;
-let owner: u8 = Owner.APPLICATION;
+let asThing: bool = false;
 /** One SUBSCRIBE or UNSUBSCRIBE is on its way. */
 let asking: bool = false;
 
@@ -58,6 +60,10 @@ function stateOf(entry: usize): u8 {
 function filterSize(entry: usize): i32 {
   const size = bytesOf(entry) - HEADER_BYTES;
   return size - <i32>(load<u8>(entry + HEADER_BYTES + size - 1) == 0);
+}
+
+function isOfConnection(entry: usize): bool {
+  return (load<u8>(entry, OWNER) == Owner.PROVISIONING) != asThing;
 }
 
 function find(filter: usize, size: i32): usize {
@@ -79,12 +85,12 @@ export function add(filter: usize, size: i32, qos: u8, by: u8): i32 {
     entry = arena + used;
     used += bytes;
     store<u16>(entry + bytes - 2, 0);
+    store<u16>(entry, 0, TOKEN); // but an answer that is under way for an old entry still counts
     memory.copy(entry + HEADER_BYTES, filter, size);
     store<u16>(entry, <u16>bytes, SIZE);
   } else if (stateOf(entry) == State.ACTIVE && load<u8>(entry, QOS) == qos) {
     return Status.OK;
   }
-  store<u16>(entry, 0, TOKEN);
   store<u8>(entry, qos, QOS);
   store<u8>(entry, State.WANTED, STATE);
   store<u8>(entry, by, OWNER);
@@ -117,20 +123,20 @@ function drop(entry: usize): void {
   used -= size;
 }
 
-/** Filters that are not yet in force, of the owner whose connection this is. */
+/** Filters that are not yet in force, and may be asked for on this connection. */
 export function waiting(): i32 {
   let count = 0;
   for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
-    if (load<u8>(entry, OWNER) == owner && stateOf(entry) != State.ACTIVE) count++;
+    if (isOfConnection(entry) && stateOf(entry) != State.ACTIVE) count++;
   }
   return count;
 }
 
-/** A new connection; only filters of this owner may be asked for on it. Nothing is in force yet. */
-export function onUp(by: u8): void {
+/** A new connection, of the thing or of the claim. Nothing is in force yet. */
+export function onUp(ofThing: bool): void {
   online = true;
   asking = false;
-  owner = by;
+  asThing = ofThing;
 }
 
 /** The connection ended; `blamed` when the broker ended it, not the network or we. */
@@ -182,6 +188,7 @@ export function onSubscribed(token: i32, granted: i32): void {
     return;
   }
   emit(Event.MQTT_SUBSCRIBED, granted, entry + HEADER_BYTES, filterSize(entry));
+  store<u8>(entry, 0, STRIKES);
   if (stateOf(entry) == State.ASKED) store<u8>(entry, State.ACTIVE, STATE);
 }
 
@@ -215,7 +222,7 @@ export function pump(): void {
   for (let entry = arena; entry < arena + used; entry += bytesOf(entry)) {
     const was = stateOf(entry);
     const wanted = was == State.WANTED;
-    if ((wanted || was == State.UNWANTED) && load<u8>(entry, OWNER) == owner) {
+    if ((wanted || was == State.UNWANTED) && isOfConnection(entry)) {
       ask(entry, wanted);
       return;
     }
@@ -229,8 +236,13 @@ function ask(entry: usize, wanted: bool): void {
   const token = wanted
     ? mqttSubscribe(filter, size, load<u8>(entry, QOS))
     : mqttUnsubscribe(filter, size);
+  if (token == Status.INVALID_ARGUMENT) {
+    giveUp(entry, token);
+    return;
+  }
   asking = true; // also when the host is busy: the timer asks again
   setTimer(Timer.SUBSCRIBE, token > 0 ? ANSWER_MS_MAX : BUSY_MS);
+  if (token <= 0) return;
   store<u8>(entry, wanted ? State.ASKED : State.LEAVING, STATE);
-  if (token > 0) store<u16>(entry, <u16>token, TOKEN);
+  store<u16>(entry, <u16>token, TOKEN);
 }

@@ -55,7 +55,7 @@ const FIELDS: usize = memory.data<u8>([
   Kind.TEXT, 36, // template name
   Kind.CERTIFICATE, PEM,
   Kind.KEY, PEM,
-  Kind.METHOD, 4,
+  Kind.METHOD, 64, // so that a wrong word is told to be one
   Kind.PARAMETERS, 255,
 ]);
 

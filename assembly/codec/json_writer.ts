@@ -60,15 +60,35 @@ export class JsonWriter {
 
   /** A string value: UTF-8 bytes, which may hold NUL. */
   string(from: usize, size: i32): void {
+    this.beginString();
+    this.stringPart(from, size);
+    this.endString();
+  }
+
+  /** A string value that comes in parts: begin, any number of parts, end. */
+  beginString(): void {
     this.separate();
     this.put(0x22);
+  }
+
+  stringPart(from: usize, size: i32): void {
     for (const end = from + size; from < end; from++) this.character(load<u8>(from));
+  }
+
+  endString(): void {
     this.put(0x22);
   }
 
   /** A string value: NUL-terminated UTF-8. */
   text(value: usize): void {
     this.string(value, textSize(value));
+  }
+
+  /** Takes back what was written behind `size`, in the container that is open now. */
+  rewind(size: i32): void {
+    this.size = size;
+    this.overflow = false;
+    this.comma = (load<u8>(this.to + size - 1) | 0x20) != 0x7b;
   }
 
   integer(value: i64): void {

@@ -49,6 +49,13 @@ export function storedSize(dataset: i32): i32 {
   return load<i32>(entry(dataset), SIZE_AT);
 }
 
+/** Datasets that have a value. */
+export function count(): i32 {
+  let found = 0;
+  for (let dataset = 0; dataset < DATASETS; dataset++) found += <i32>(storedSize(dataset) >= 0);
+  return found;
+}
+
 export function payloadOffset(dataset: i32): u32 {
   return load<u32>(entry(dataset)) + UNIT_BYTES;
 }

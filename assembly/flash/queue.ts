@@ -33,7 +33,7 @@ export function put(dataset: i32, from: usize, size: i32): void {
   store<i32>(slot, size, SIZE_AT);
 }
 
-/** Removes the oldest request and returns its dataset; from() and size() stay until the next put. */
+/** Removes the oldest request, returns its dataset; from() and size() stay until its next put. */
 export function take(): i32 {
   const dataset = load<u8>(order);
   memory.copy(order, order + 1, --count);

@@ -5,16 +5,18 @@
 // behind, wear levelling and every bit are explained in docs/FLASH.md.
 // Called by system/ (mount, onFlashDone, poll) and by every machine that keeps something.
 
-import { Status, flashErase, flashRead, flashSize, flashWrite } from "../abi/host";
+import { Status, flashErase, flashRead, flashWrite } from "../abi/host";
 import { crc32 } from "../codec/crc32";
-import { check } from "../util/assert";
+import { check, Panic } from "../util/assert";
 import * as directory from "./directory";
-import { DATASETS } from "./directory";
 import * as queue from "./queue";
 import * as record from "./record";
+import * as scan from "./scan";
+import { NONE } from "./scan";
 import { RECORD_BYTES_MAX, SECTOR_BYTES, UNIT_BYTES } from "./record";
 
 export { RECORD_BYTES_MAX };
+export { corruptCount, corruptDataset } from "./scan";
 
 /** What the machine is doing. */
 namespace Job {
@@ -34,15 +36,9 @@ namespace Job {
 
 /** Places tried for one record before its request fails. */
 const ATTEMPTS_MAX: i32 = 3;
-const NONE: i32 = -1;
-/** Number of the assertion "no such dataset, or a negative size" in util/assert. */
-const PANIC_REQUEST: i32 = 10;
 
 // The partition.
-let sectors: i32 = 0;
 let mountStatus: i32 = Status.NOT_READY;
-/** Damaged places whose dataset cannot be known. */
-let damagedPlaces: i32 = 0;
 let erasesMax: u32 = 0;
 /** Sector that takes records, and the free bytes at its end. */
 let active: i32 = NONE;
@@ -81,8 +77,6 @@ let listener: (dataset: u8, status: i32) => void = ignore;
 
 function ignore(_dataset: u8, _status: i32): void {}
 
-// ---- mount -------------------------------------------------------------------------------------
-
 /**
  * Reads the whole partition and returns the number of datasets found, or a Status: BUSY while an
  * operation is in progress, NO_SPACE when the partition is too small, UNSUPPORTED when a newer
@@ -91,104 +85,19 @@ function ignore(_dataset: u8, _status: i32): void {}
  */
 export function mount(): i32 {
   if (busy()) return Status.BUSY;
-  active = reserve = NONE;
-  room = erasesMax = 0;
-  damagedPlaces = 0;
-  directory.clear();
-  record.refresh();
-  mountStatus = scanPartition();
+  mountStatus = scan.partition();
   if (mountStatus != Status.OK) {
     directory.clear();
     return mountStatus;
   }
+  erasesMax = scan.erasesMax;
+  active = scan.active;
+  room = scan.room;
+  reserve = scan.reserve;
   reclaiming = reserve == NONE;
   run(false);
-  let found = 0;
-  for (let dataset: u8 = 0; dataset < <u8>DATASETS; dataset++) found += <i32>(size(dataset) >= 0);
-  return found;
+  return directory.count();
 }
-
-function scanPartition(): i32 {
-  const bytes = flashSize();
-  if (bytes < 0) return bytes;
-  sectors = bytes / <i32>SECTOR_BYTES;
-  // One sector for each dataset at worst, the active one and the reserve.
-  if (sectors < DATASETS + 2) return Status.NO_SPACE;
-  for (let sector = 0; sector < sectors; sector++) {
-    if (!scanSector(sector)) return Status.UNSUPPORTED;
-  }
-  return record.readFault();
-}
-
-/** Offers every record of a sector to the directory; false when the format is not ours to touch. */
-function scanSector(sector: i32): bool {
-  const begin = <u32>sector * SECTOR_BYTES;
-  const end = begin + SECTOR_BYTES;
-  const top = record.sectorHeaderAt(sector);
-  const hasHeader = top != 0;
-  if (hasHeader) {
-    if (record.sectorVersion(top) != record.FORMAT_VERSION) return false;
-    erasesMax = max(erasesMax, record.sectorErases(top));
-  } else if (!record.isErased(begin)) {
-    damagedPlaces++;
-  }
-  const newestBefore = directory.newestSequence();
-  const first = begin + UNIT_BYTES;
-  const used = scanRecords(first, end);
-  if (directory.newestSequence() != newestBefore) {
-    // Without its header the sector may have been erased by half: nothing is programmed into it.
-    active = sector;
-    room = hasHeader ? end - used : 0;
-  } else if (hasHeader && used == first && reserve == NONE) {
-    reserve = sector;
-  }
-  return true;
-}
-
-/**
- * Scans from `at` to `end` unit by unit, so that a damaged header hides only its own record, and
- * returns the end of what is in use. A good header vouches for its length even when the payload is
- * damaged: units of a torn payload may look erased and are not.
- */
-function scanRecords(at: u32, end: u32): u32 {
-  let used = at;
-  let damaged = false;
-  while (at < end) {
-    const unit = record.recordAt(at);
-    if (unit != 0) {
-      used = at + record.extent(record.recordSize(unit));
-      directory.accept(at);
-      at = used;
-      damaged = false;
-      continue;
-    }
-    const erased = record.isErased(at);
-    at += UNIT_BYTES;
-    if (!erased) {
-      used = at;
-      damagedPlaces += <i32>!damaged;
-    }
-    damaged = !erased;
-  }
-  return used;
-}
-
-/** Datasets whose newest record is damaged, and damaged places that name no dataset. */
-export function corruptCount(): i32 {
-  let count = damagedPlaces;
-  for (let dataset = 0; dataset < DATASETS; dataset++) count += <i32>directory.isDamaged(dataset);
-  return count;
-}
-
-/** Dataset of damage number `index`, or -1 when it cannot be known. */
-export function corruptDataset(index: i32): i32 {
-  for (let dataset = 0; dataset < DATASETS; dataset++) {
-    if (directory.isDamaged(dataset) && index-- == 0) return dataset;
-  }
-  return NONE;
-}
-
-// ---- values ------------------------------------------------------------------------------------
 
 /** Payload bytes that are committed in flash, or -1 when the dataset has no value. */
 export function size(dataset: u8): i32 {
@@ -214,7 +123,7 @@ export function read(dataset: u8, at: i32, to: usize, bytes: i32): i32 {
  * dataset that has not begun. TOO_LARGE above RECORD_BYTES_MAX.
  */
 export function write(dataset: u8, from: usize, size: i32): void {
-  check(size >= 0, PANIC_REQUEST);
+  check(size >= 0, Panic.STORE);
   request(dataset, from, size);
 }
 
@@ -224,7 +133,7 @@ export function erase(dataset: u8): void {
 }
 
 function request(dataset: i32, from: usize, size: i32): void {
-  check(dataset < DATASETS, PANIC_REQUEST);
+  check(dataset < directory.DATASETS, Panic.STORE);
   if (dataset == current && job != Job.RECORD && job != Job.REPORT) {
     currentFrom = from;
     currentSize = size;
@@ -362,8 +271,6 @@ function launchRecord(what: u8, tag: u8, size: i32, checksum: u32): void {
   record.seal(header, target);
 }
 
-// ---- requests ----------------------------------------------------------------------------------
-
 /** Begins the oldest request, or what must come before it; false when there is none. */
 function begin(): bool {
   if (current == NONE) {
@@ -383,7 +290,11 @@ function begin(): bool {
     moved = false;
     launchRecord(Job.RECORD, tag, bytes, crc32(0, currentFrom, bytes));
   } else {
-    if (reserve != NONE) openReserve();
+    if (reserve != NONE) {
+      active = reserve;
+      reserve = NONE;
+      room = SECTOR_BYTES - UNIT_BYTES;
+    }
     reclaiming = true;
   }
   return true;
@@ -391,12 +302,6 @@ function begin(): bool {
 
 function fits(): bool {
   return record.extent(max(currentSize, 0)) <= room;
-}
-
-function openReserve(): void {
-  active = reserve;
-  reserve = NONE;
-  room = SECTOR_BYTES - UNIT_BYTES;
 }
 
 /** The record is not in flash as it should be: the next attempt takes another sector. */
@@ -417,15 +322,13 @@ function report(): void {
   listener(dataset, result);
 }
 
-// ---- reclaiming --------------------------------------------------------------------------------
-
 /** One step towards a reserve: chooses a victim, copies one of its live records, or erases it. */
 function reclaim(): bool {
   if (victim == NONE) {
     victim = chooseVictim();
     if (victim == NONE) return giveUp();
   }
-  if (isClean(victim)) {
+  if (scan.isClean(victim)) {
     keepReserve();
     return true;
   }
@@ -457,8 +360,8 @@ function reclaim(): bool {
 function chooseVictim(): i32 {
   let best = NONE;
   let bestErases: u32 = u32.MAX_VALUE;
-  for (let step = 1; step <= sectors; step++) {
-    const sector = (active + step) % sectors;
+  for (let step = 1; step <= scan.sectors; step++) {
+    const sector = (active + step) % scan.sectors;
     if (sector == active || (retired >> (sector & 63)) & 1) continue;
     const live = directory.liveBytes(sector);
     if (live > (moved ? 0 : room)) continue;
@@ -470,16 +373,6 @@ function chooseVictim(): i32 {
     }
   }
   return best;
-}
-
-/** Whether a cut left the sector erased, with its header: an erase more would only wear it. */
-function isClean(sector: i32): bool {
-  if (record.sectorHeaderAt(sector) == 0) return false;
-  const begin = <u32>sector * SECTOR_BYTES;
-  for (let at = begin + UNIT_BYTES; at < begin + SECTOR_BYTES; at += UNIT_BYTES) {
-    if (!record.isErased(at)) return false;
-  }
-  return true;
 }
 
 function keepReserve(): void {

@@ -14,8 +14,10 @@ export namespace Timer {
   export const PROVISIONING: i32 = 5;
   export const RESTART: i32 = 6;
   export const STORE: i32 = 7;
+  export const SHADOW: i32 = 8;
+  export const JOBS: i32 = 9;
   /** First of the APPLICATION_TIMERS slots of the application. */
-  export const APPLICATION: i32 = 8;
+  export const APPLICATION: i32 = 10;
 }
 
 export const APPLICATION_TIMERS: i32 = 8;

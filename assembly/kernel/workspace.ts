@@ -4,5 +4,5 @@
 // opened, and never at the same time, so that one buffer serves all; system/ sees to that.
 
 /** The create-keys answer of AWS is about 4 KB; its key in the CSR variant lies before it. */
-export const WORKSPACE_BYTES: i32 = 6144;
+export const WORKSPACE_BYTES: i32 = 5120;
 export const WORKSPACE: usize = memory.data(WORKSPACE_BYTES, 4);

@@ -90,17 +90,28 @@ export class Builder {
   }
 }
 
-/** A document to ask; paths are member names joined by dots ("state.led"). Each question reads the
+/** A document to ask, in an array (or, for the library itself, in static memory); paths are member names joined by dots ("state.led"). Each question reads the
  * document once; arrays are passed over. */
 export class Document {
-  private bytes: Uint8Array;
+  private from: usize;
+  private size: i32;
+  /** Keeps the bytes alive where they are an application's. */
+  private bytes: Uint8Array | null;
+  /** What the reader rewrites while it reads. */
   private copy: Uint8Array;
   private reader: JsonReader;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array | null, from: usize = 0, size: i32 = 0) {
+    if (bytes !== null) {
+      from = bytes.dataStart;
+      size = bytes.length;
+    }
+    const copy = new Uint8Array(size + SCRATCH_BYTES);
     this.bytes = bytes;
-    this.copy = new Uint8Array(bytes.length + SCRATCH_BYTES);
-    this.reader = new JsonReader(this.copy.dataStart + bytes.length);
+    this.from = from;
+    this.size = size;
+    this.copy = copy;
+    this.reader = new JsonReader(copy.dataStart + size);
   }
 
   /** The document is JSON from its first byte to its last. */
@@ -142,9 +153,9 @@ export class Document {
   }
 
   private restart(): void {
-    memory.copy(this.copy.dataStart, this.bytes.dataStart, this.bytes.length);
+    memory.copy(this.copy.dataStart, this.from, this.size);
     this.reader.reset();
-    this.reader.feed(this.copy.dataStart, this.bytes.length, true);
+    this.reader.feed(this.copy.dataStart, this.size, true);
   }
 
   /** Reads up to the value at `path`; its first token, or ERROR. */

@@ -1,5 +1,5 @@
-// Publish and subscribe. Nothing blocks: publish() queues (4 KB, kept while offline), messages wait
-// in a ring buffer (6 KB) until read() takes them, subscriptions are restored after reconnects.
+// Publish and subscribe. Nothing blocks: publish() queues (3 KB, kept while offline), messages wait
+// in a ring buffer (5 KB) until read() takes them, subscriptions are restored after reconnects.
 // All of it may be called from any callback.
 
 import { Status } from "../abi/host";

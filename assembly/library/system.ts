@@ -1,5 +1,6 @@
 // The system as the application sees it: settings, modes, events, timers, restart, identity.
 
+import { Mode } from "../abi/host";
 import * as events from "../kernel/events";
 import { nowMs } from "../kernel/clock";
 import * as application from "../system/application";
@@ -42,7 +43,18 @@ export function mode(): u8 {
 
 /** Present Mode in words. */
 export function modeName(): string {
-  return ["Init", "Idle", "Configuration", "Normal", "OTA"][modes.mode];
+  switch (modes.mode) {
+    case Mode.INIT:
+      return "Init";
+    case Mode.IDLE:
+      return "Idle";
+    case Mode.CONFIGURATION:
+      return "Configuration";
+    case Mode.NORMAL:
+      return "Normal";
+    default:
+      return "OTA";
+  }
 }
 
 /** Calls back every `ms` (1 and up) in Normal and OTA mode; the timer's number, or -1 (8 at most). */

@@ -66,7 +66,8 @@ const CLAIM_FIELDS: u32 = (1 << Field.CLAIM_CERTIFICATE) | (1 << Field.CLAIM_KEY
 
 const WINDOW_BYTES: i32 = 256;
 const mirror: usize = memory.data(MIRROR_BYTES, 4);
-const window: usize = memory.data(WINDOW_BYTES);
+/** Behind the PEM that is being put together. */
+const window: usize = WORKSPACE + 4096;
 const textBuffer: usize = memory.data(192);
 
 namespace Pass {

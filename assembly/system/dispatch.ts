@@ -2,6 +2,7 @@
 // of every step. This is the whole event loop of the device.
 
 import { EventKind } from "../abi/host";
+import * as clients from "../aws/client";
 import * as provisioning from "../aws/provisioning";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
@@ -66,7 +67,7 @@ function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
       subscriptions.onUnsubscribed(a);
       break;
     case EventKind.MQTT_PUBLISHED:
-      queue.onPublished(a);
+      queue.onPublished(a, b);
       break;
     case EventKind.MQTT_MESSAGE:
       system.onMessage(a, b, payload, size);
@@ -110,6 +111,8 @@ function fire(timer: i32): void {
       break;
     case Timer.PUBLISH:
     case Timer.STORE:
+    case Timer.SHADOW:
+    case Timer.JOBS:
       break; // pump() at the end of the step does what is to be done
     default:
       application.onTimer(timer - Timer.APPLICATION);
@@ -119,6 +122,7 @@ function fire(timer: i32): void {
 /** The end of every step: first the application, then what it and the machines want sent. */
 function settle(): void {
   application.deliver();
+  clients.run();
   subscriptions.pump();
   provisioning.pump();
   queue.pump();

@@ -3,6 +3,8 @@
 // restarts if that is due. entry.ts calls it; index.ts offers the rest to the application.
 
 import { Dataset, Event, LogLevel, LogModule, ProvisioningStep, Status } from "../abi/host";
+import * as clients from "../aws/client";
+import { Client } from "../aws/client";
 import * as credentials from "../aws/credentials";
 import { Identity } from "../aws/credentials";
 import * as messages from "../aws/messages";
@@ -12,7 +14,6 @@ import * as request from "../aws/provisioning_request";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
-import { Owner } from "../aws/subscriptions";
 import * as applicationData from "../flash/application_data";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
@@ -39,7 +40,11 @@ export function setDevicePrefix(from: usize, size: i32): void {
   memory.copy(deviceName, from, prefixSize);
 }
 
-/** Event BOOT, before anything else; the application's setup() comes between this and mount(). */
+/** Datasets that records.mount() found, or its Status. */
+let found: i32 = 0;
+
+/** Event BOOT, before anything else; the application's setup() comes between this and mount(), and
+ * finds its data there already. */
 export function begin(reason: u8, macFrom: usize): void {
   memory.copy(mac, macFrom, MAC_BYTES);
   resetReason = reason;
@@ -48,15 +53,16 @@ export function begin(reason: u8, macFrom: usize): void {
   wifi.onNetwork(onNetwork);
   session.onChange(onSession);
   provisioning.onFinished(onProvisioned);
+  found = records.mount();
+  applicationData.mount();
 }
 
-/** Reads what is in flash and decides what is to be done. */
+/** Looks at what is in flash and decides what is to be done. */
 export function mount(): void {
   let end = deviceName + prefixSize;
   for (let i = 0; i < MAC_BYTES; i++) end = putHex(end, load<u8>(mac + i), 2);
   deviceNameSize = <i32>(end - deviceName);
   modes.begin();
-  const found = records.mount();
   if (found < 0) {
     emit(Event.STORE_FAILED, found);
     modes.step(modes.Input.BROKEN, utf8("the records partition cannot be used"));
@@ -64,7 +70,6 @@ export function mount(): void {
   }
   emit(Event.STORE_MOUNTED, found);
   reportCorrupt();
-  applicationData.mount();
   progress.mount();
   if (configuration.mount() != Status.OK) {
     modes.step(modes.Input.BROKEN, utf8("the stored configuration is not of this version"));
@@ -138,6 +143,7 @@ export function thingNameSize(): i32 {
 }
 
 function openAsThing(): void {
+  clients.setThing(thingName(), thingNameSize());
   session.open(Identity.THING, thingName(), thingNameSize());
 }
 
@@ -171,16 +177,18 @@ function onNetwork(up: bool): void {
 function onSession(change: u8): void {
   if (change == session.Change.UP) {
     const asThing = !provisioning.isActive();
-    subscriptions.onUp(asThing ? Owner.APPLICATION : Owner.PROVISIONING);
+    subscriptions.onUp(asThing);
     if (asThing) {
       emit(Event.MQTT_CONNECTED, subscriptions.waiting());
       queue.onUp();
+      clients.up();
     }
   } else {
-    const blamed = change == session.Change.DOWN && wifi.isUp();
+    const blamed = session.lastStatus == Status.CONNECTION_LOST && wifi.isUp();
     messages.cancel();
     subscriptions.onDown(blamed);
     queue.onDown(blamed);
+    clients.down();
   }
   provisioning.onSession(change);
 }
@@ -190,22 +198,27 @@ function onRecord(dataset: u8, status: i32): void {
   emit(status < 0 ? Event.FLASH_FAILED : Event.FLASH_WRITTEN, dataset);
   configuration.onRecord(dataset, status);
   provisioning.onRecord(dataset, status);
+  clients.record(dataset, status);
 }
 
-/** Whether the message that is arriving is for provisioning, not for the application. */
+/** Who the message that is arriving is for: provisioning, a client, or else the application. */
 let forProvisioning: bool = false;
+let forClient: Client | null = null;
 
 /** Event MQTT_MESSAGE: {u16 topic size, topic, bytes} at `payload`. */
 export function onMessage(total: i32, offset: i32, payload: usize, size: i32): void {
   const topicSize = <i32>load<u16>(payload);
   const topic = payload + 2;
-  if (offset == 0) {
+  if (topicSize > 0) {
     forProvisioning = provisioning.isActive();
+    forClient = forProvisioning ? null : clients.find(topic, topicSize, total);
     if (forProvisioning) provisioning.beginMessage(topic, topicSize, total);
-    else messages.begin(topic, topicSize, total);
+    else if (forClient === null) messages.begin(topic, topicSize, total);
   }
   const from = topic + topicSize;
   const bytes = size - 2 - topicSize;
+  const client = forClient;
   if (forProvisioning) provisioning.appendMessage(from, bytes);
+  else if (client !== null) client.append(from, bytes, offset + bytes == total);
   else messages.append(from, bytes);
 }

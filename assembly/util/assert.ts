@@ -10,9 +10,14 @@ export namespace Panic {
   export const JSON_WRITER: i32 = 2;
   /** A JSON reader was fed before it had asked for more. */
   export const JSON_READER: i32 = 3;
+  /** The record store was asked for a dataset that does not exist, or a negative size. */
+  export const STORE: i32 = 10;
   /** The publish queue lost count of its entries. */
   export const PUBLISH_QUEUE: i32 = 20;
-  // The record store counts from 10, the publish queue from 20, the timers from 30.
+  /** More shadows or elements than there is room for, or a key that is empty or over 64 bytes. */
+  export const SHADOW_ELEMENTS: i32 = 40;
+  /** More job handlers than there is room for. */
+  export const JOB_HANDLERS: i32 = 41;
 }
 
 /** Traps with `panic` (one of Panic) unless `condition` holds. */

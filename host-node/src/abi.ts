@@ -11,7 +11,7 @@ export const ABI_VERSION = 1;
 export const IMPORT_MODULE = "host";
 
 /** Size of the inbox, the static buffer where the host puts an event's payload. */
-export const INBOX_BYTES = 2048;
+export const INBOX_BYTES = 1536;
 
 /** Linear memory the module may use on a chip: static data and heap together. */
 export const MEMORY_BYTES_MAX = 32768;
@@ -186,6 +186,10 @@ export const LogModule = {
   PROVISIONING: 4,
   /** the application */
   APPLICATION: 5,
+  /** device shadows */
+  SHADOW: 6,
+  /** jobs */
+  JOBS: 7,
 } as const;
 export type LogModule = (typeof LogModule)[keyof typeof LogModule];
 
@@ -212,6 +216,32 @@ export const ProvisioningStep = {
   DONE: 7,
 } as const;
 export type ProvisioningStep = (typeof ProvisioningStep)[keyof typeof ProvisioningStep];
+
+/** What a job handler returns, and what a job came to. */
+export const JobStatus = {
+  /** not finished; jobs.finish() will tell */
+  IN_PROGRESS: 0,
+  /** done */
+  SUCCEEDED: 1,
+  /** could not be done */
+  FAILED: 2,
+  /** not for this device: unknown action, or a document it cannot use */
+  REJECTED: 3,
+} as const;
+export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
+
+/** How a pin is used. */
+export const PinMode = {
+  /** input, floating */
+  INPUT: 0,
+  /** input with pull-up */
+  INPUT_PULL_UP: 1,
+  /** input with pull-down */
+  INPUT_PULL_DOWN: 2,
+  /** push-pull output */
+  OUTPUT: 3,
+} as const;
+export type PinMode = (typeof PinMode)[keyof typeof PinMode];
 
 /**
  * System events: what the application's callback gets, and what the core reports through log_event.
@@ -275,6 +305,28 @@ export const Event = {
    * tried again after a back-off
    */
   PROVISIONING_FAILED: 25,
+  /**
+   * value = version, text = shadow name (empty: classic); device and cloud agree, or an update is
+   * on its way
+   */
+  SHADOW_SYNCED: 27,
+  /** value = number of the element, text = key; a message of the cloud changed it */
+  SHADOW_CHANGED: 28,
+  /**
+   * value = number of the element, text = key; the desired value has another type, or is a text too
+   * long, and was not taken
+   */
+  SHADOW_MISMATCH: 29,
+  /** value = code of the service, or a Status, text = its message; tried again after a back-off */
+  SHADOW_REJECTED: 30,
+  /** value = attempt (1 the first), text = job id */
+  JOB_STARTED: 31,
+  /** value = JobStatus, text = job id; the service has the result */
+  JOB_FINISHED: 32,
+  /** text = job id; the cloud cancelled it, or gave it up, before it was finished */
+  JOB_CANCELED: 33,
+  /** text = code of the service, which refused a request */
+  JOB_REJECTED: 34,
   /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
@@ -413,7 +465,7 @@ export interface FlashPort {
   size(): number;
   /**
    * Read of the records partition, at once: any offset and size inside it. Sees all writes accepted
-   * before it.
+   * before it. An erased unit reads as 0xFF, also under flash encryption.
    */
   read(offset: number, bytes: Uint8Array): number;
   /**
@@ -466,6 +518,18 @@ export interface MqttPort {
   publish(topic: Uint8Array, payload: Uint8Array, flags: number): number;
 }
 
+export interface GpioPort {
+  /**
+   * Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode:
+   * see PinMode.
+   */
+  mode(pin: number, mode: number): number;
+  /** Sets the level of an output. NOT_READY when the pin is no output. level: 0 or 1. */
+  write(pin: number, level: number): number;
+  /** Level of a pin, 0 or 1; of an output, what was written. */
+  read(pin: number): number;
+}
+
 export interface CryptoPort {
   /**
    * Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with
@@ -481,6 +545,7 @@ export interface Ports {
   readonly flash: FlashPort;
   readonly wifi: WifiPort;
   readonly mqtt: MqttPort;
+  readonly gpio: GpioPort;
   readonly crypto: CryptoPort;
 }
 
@@ -566,6 +631,9 @@ export const IMPORTS: readonly ImportEntry[] = [
   { name: "mqtt_subscribe", params: { filter: "in", qos: "u32" }, result: "token" },
   { name: "mqtt_unsubscribe", params: { filter: "in" }, result: "token" },
   { name: "mqtt_publish", params: { topic: "in", payload: "in", flags: "u32" }, result: "token" },
+  { name: "gpio_mode", params: { pin: "u32", mode: "u32" }, result: "status" },
+  { name: "gpio_write", params: { pin: "u32", level: "u32" }, result: "status" },
+  { name: "gpio_read", params: { pin: "u32" }, result: "count" },
   { name: "crypto_csr", params: { commonName: "in" }, result: "status" },
 ];
 
@@ -782,6 +850,18 @@ export function bindImports(
       }
       const args = [topicView, payloadView, flags >>> 0] as const;
       return finished("mqtt_publish", args, ports.mqtt.publish(...args));
+    },
+    gpio_mode: (pin, mode) => {
+      const args = [pin >>> 0, mode >>> 0] as const;
+      return finished("gpio_mode", args, ports.gpio.mode(...args));
+    },
+    gpio_write: (pin, level) => {
+      const args = [pin >>> 0, level >>> 0] as const;
+      return finished("gpio_write", args, ports.gpio.write(...args));
+    },
+    gpio_read: (pin) => {
+      const args = [pin >>> 0] as const;
+      return finished("gpio_read", args, ports.gpio.read(...args));
     },
     crypto_csr: (commonName, commonNameSize) => {
       const commonNameView = slice(commonName, commonNameSize);

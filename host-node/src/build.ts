@@ -17,6 +17,8 @@ export interface BuildOptions {
   /** Path of the application's .ts file, absolute or from the working directory. */
   readonly entry: string;
   readonly target?: Target;
+  /** Keeps the names of functions, for a size report; the code is the same. */
+  readonly names?: boolean;
   /** Also gives the WebAssembly text, as it was before linking. */
   readonly text?: boolean;
   /** Name under which the module refers to its source map. */
@@ -109,8 +111,9 @@ class Compilation {
   }
 
   async run(): Promise<void> {
-    const { target = "release", text = false } = this.options;
+    const { target = "release", text = false, names = false } = this.options;
     const outputs = ["--outFile", this.outputName, ...(text ? ["--textFile", TEXT_OUTPUT] : [])];
+    if (names) outputs.push("--debug");
     const asc = await loadCompiler();
     const { error } = await asc.main(
       [WRAPPER, "--baseDir", packageRoot, "--target", target, "--noColors", ...outputs],
@@ -197,7 +200,7 @@ export async function buildModule(options: BuildOptions): Promise<BuildResult> {
   const compilation = new Compilation(options);
   await compilation.run();
   const unlinked = compilation.outputs.get(compilation.outputName) as Uint8Array;
-  const wasm = link(unlinked, { keepDebug: target === "debug" });
+  const wasm = link(unlinked, { keepDebug: target === "debug" || options.names === true });
   const stats = { ...moduleStats(wasm), unlinkedBytes: unlinked.length };
   checkInterface(stats, target);
   const text = compilation.outputs.get(TEXT_OUTPUT) as string | undefined;

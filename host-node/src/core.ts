@@ -114,7 +114,8 @@ export class Core {
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {
       throw new CoreError(
-        `the module speaks version ${version} of the ABI, this host version ${ABI_VERSION}: build it again`,
+        `the module speaks version ${version} of the ABI, this host version ${ABI_VERSION}: ` +
+          "build it again",
       );
     }
     this.state = "ready";

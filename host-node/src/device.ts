@@ -9,6 +9,7 @@ import { type Clock, realClock, type TimerHandle } from "./clock.js";
 import { type CoreHooks, type CoreTrap, compileCore } from "./core.js";
 import { FlashImage, MAC_BYTES } from "./flash_image.js";
 import { Life, type LifeListener, type LifeOptions } from "./life.js";
+import type { PinChange } from "./ports/gpio.js";
 import type { LogLine, SystemEvent } from "./ports/log.js";
 import { Air } from "./ports/wifi.js";
 
@@ -58,6 +59,8 @@ export interface DeviceEvents {
   event: [SystemEvent];
   mode: [ModeChange];
   log: [LogLine];
+  /** An output pin changed its level. */
+  pin: [PinChange];
   /** The core asked for a restart. */
   restart: [{ at: number }];
   trap: [TrapReport];
@@ -90,6 +93,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   readonly mac: Uint8Array;
   private readonly options: LifeOptions;
   private readonly clock: Clock;
+  private readonly pins = new Map<number, 0 | 1>();
   private life: Life | null = null;
   private currentMode: Mode | null = null;
   private restartTimer: TimerHandle = null;
@@ -119,6 +123,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       flashOperationMs: options.flashOperationMs ?? FLASH_OPERATION_MS,
       wifiJoinMs: options.wifiJoinMs ?? WIFI_JOIN_MS,
       mqttConnectTimeoutMs: options.mqttConnectTimeoutMs ?? MQTT_CONNECT_TIMEOUT_MS,
+      pins: this.pins,
     };
   }
 
@@ -155,6 +160,12 @@ export class Device extends EventEmitter<DeviceEvents> {
     this.flash.close();
   }
 
+  /** Pulls an input pin to a level from outside; null lets go of it. */
+  setPin(pin: number, level: 0 | 1 | null): void {
+    if (level === null) this.pins.delete(pin);
+    else this.pins.set(pin, level);
+  }
+
   private endLife(): boolean {
     const wasOn = this.life !== null || this.restartTimer !== null;
     this.clock.clearTimer(this.restartTimer);
@@ -167,6 +178,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   private readonly listener: LifeListener = {
     onLog: (line) => void this.emit("log", line),
     onEvent: (event) => this.onEvent(event),
+    onPin: (change) => void this.emit("pin", change),
     onRestart: () => this.onRestart(),
     onTrap: (trap) => this.onTrap(trap),
     onPowerCut: () => this.stop("power cut"),

@@ -8,6 +8,7 @@ import { Core, type CoreEvent, type CoreHooks, CoreTrap, PowerOff } from "./core
 import type { FlashImage } from "./flash_image.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
+import { GpioPort, type PinChange } from "./ports/gpio.js";
 import { type LogLine, LogPort, type SystemEvent } from "./ports/log.js";
 import { MqttPort } from "./ports/mqtt.js";
 import type { PortHost } from "./ports/port_host.js";
@@ -26,12 +27,15 @@ export interface LifeOptions {
   readonly flashOperationMs: number;
   readonly wifiJoinMs: number;
   readonly mqttConnectTimeoutMs: number;
+  /** Levels of pins as the outside sets them. */
+  readonly pins: ReadonlyMap<number, 0 | 1>;
 }
 
 /** How a life ends; the listener may start the next. */
 export interface LifeListener {
   onLog(line: LogLine): void;
   onEvent(event: SystemEvent): void;
+  onPin(change: PinChange): void;
   onRestart(): void;
   onTrap(trap: CoreTrap): void;
   /** A fault of the host itself. */
@@ -93,8 +97,14 @@ export class Life implements PortHost {
       (line) => listener.onLog(line),
       (event) => listener.onEvent(event),
     );
+    const gpio = new GpioPort(
+      () => this.clock.now(),
+      options.pins,
+      (change) => listener.onPin(change),
+    );
     try {
-      return new Core(options.module, { sys, log, flash, wifi, mqtt, crypto }, options.hooks);
+      const ports = { sys, log, flash, wifi, mqtt, gpio, crypto };
+      return new Core(options.module, ports, options.hooks);
     } catch (error) {
       this.closePorts();
       throw error;
@@ -121,7 +131,7 @@ export class Life implements PortHost {
     });
   }
 
-  /** Dispatches the oldest event. Only ever called by the clock: a step never runs inside another. */
+  /** Dispatches the oldest event. Called by the clock only: steps never nest. */
   private step(): void {
     const event = this.queue.shift();
     if (event === undefined || this.isOver) return;

@@ -228,7 +228,7 @@ function relinkData(sections: readonly Section[], gapBytesMax: number): Section[
   });
 }
 
-/** Rewrites a module as described above; the result has no custom sections but those for debugging. */
+/** Rewrites a module as described above; of custom sections only those for debugging may stay. */
 export function link(wasm: Uint8Array, options: LinkOptions = {}): Uint8Array<ArrayBuffer> {
   const debugNames = options.keepDebug ? ["name", "sourceMappingURL"] : [];
   const sections = readSections(wasm).filter(

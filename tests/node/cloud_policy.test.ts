@@ -23,8 +23,8 @@ function allowed(topic: string, ...statements: Partial<PolicyStatement>[]): bool
   return isAllowed([document], "iot:Publish", `${ARN}/${topic}`, variables);
 }
 
-/** `${name}` as a policy writes it. */
-const variable = (name: string) => `${${name}}`;
+/** A policy variable as a document writes it: a dollar sign and the name in braces. */
+const variable = (name: string) => ["$", "{", name, "}"].join("");
 const on = (resource: string): Partial<PolicyStatement> => ({ Resource: `${ARN}/${resource}` });
 
 test("nothing is allowed without a statement, and an explicit deny wins in any order", () => {

@@ -3,10 +3,11 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import fs, { readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, test } from "node:test";
+import { after, mock, test } from "node:test";
 import { TokenBucket } from "../../host-node/src/cloud/clock.js";
 import { type RegistryDraft, Store } from "../../host-node/src/cloud/store.js";
 import { cleanUp, temporaryDirectory } from "./cloud_support.js";
@@ -59,6 +60,62 @@ test("torn temporary file is ignored, a broken registry is reported and not over
   assert.equal(readFileSync(join(directory, "registry.json"), "utf8"), "{ half");
   writeFileSync(store.path, '{"version":99}');
   assert.throws(() => new Store(directory), /version 99/);
+});
+
+/** Cuts the power at one file operation: it does half of its work, and nothing follows. */
+const POWER_CUTS = {
+  openSync: () => {},
+  writeFileSync: (file: number | string, text: string) =>
+    write(file as number, text.slice(0, text.length / 2)),
+  fsyncSync: () => {},
+  renameSync: () => {},
+};
+const write = fs.writeFileSync;
+
+test("power cut at any file operation of a transaction leaves the old state whole", () => {
+  const directory = temporaryDirectory();
+  for (const [operation, half] of Object.entries(POWER_CUTS)) {
+    const store = new Store(directory);
+    const before = [...store.registry.things.keys()];
+    let cuts = 0;
+    const cut = mock.method(fs, operation as "writeFileSync", (file: number, text: string) => {
+      cuts++;
+      half(file, text);
+      throw new Error("power cut");
+    });
+    syncBuiltinESMExports();
+    try {
+      assert.throws(() => store.transaction((draft) => addThing(draft, "lost")), /power cut/);
+    } finally {
+      cut.mock.restore();
+      syncBuiltinESMExports();
+    }
+    assert.equal(cuts, 1, operation);
+    assert.deepEqual([...new Store(directory).registry.things.keys()], before);
+    store.transaction((draft) => addThing(draft, operation));
+    assert.ok(new Store(directory).registry.things.has(operation));
+  }
+});
+
+test("transaction syncs the new text before it replaces the old, and the directory after", () => {
+  const store = new Store(temporaryDirectory());
+  const order: string[] = [];
+  const watch = (operation: "fsyncSync" | "renameSync") => {
+    const real = fs[operation] as (...parameters: unknown[]) => void;
+    return mock.method(fs, operation, (...parameters: unknown[]) => {
+      order.push(operation);
+      real(...parameters);
+    });
+  };
+  const watched = [watch("fsyncSync"), watch("renameSync")];
+  syncBuiltinESMExports();
+  try {
+    store.transaction((draft) => addThing(draft, "x"));
+  } finally {
+    for (const each of watched) each.mock.restore();
+    syncBuiltinESMExports();
+  }
+  assert.deepEqual(order, ["fsyncSync", "renameSync", "fsyncSync"]);
 });
 
 /** Adds things without end, and says each number when its transaction has returned. */

@@ -62,6 +62,22 @@ export function onCleanUp(cleanup: () => Promise<unknown> | unknown): void {
   cleanups.push(cleanup);
 }
 
+/** Longer than anything here takes, so that what never comes fails a test and does not hang it. */
+const PATIENCE_MS = 20_000;
+
+/** The promise, or a failure that names what was waited for. */
+export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not happen`)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "iot32-cloud-"));
   onCleanUp(() => rmSync(directory, { recursive: true, force: true }));
@@ -104,9 +120,10 @@ export async function startCloud(options: Partial<LocalCloudOptions> = {}): Prom
     for (;;) {
       const found = rules.find(wanted);
       if (found !== undefined) return found;
-      await new Promise<void>((resolve) => {
+      const news = new Promise<void>((resolve) => {
         cloud.once("rule", () => resolve());
       });
+      await within(news, `rule ${rule}`);
     }
   };
   return { cloud, clock, dir, rules, broken };
@@ -176,8 +193,7 @@ export async function connectMqtt(
 /** A client that sends packets as they are given. */
 export class RawClient {
   readonly received: Packet[] = [];
-  /** Resolves when the connection is closed, by whomever. */
-  readonly closed: Promise<void>;
+  readonly #closed: Promise<void>;
   readonly #socket: TLSSocket;
   #news = () => {};
   #isClosed = false;
@@ -192,13 +208,18 @@ export class RawClient {
       this.#news();
     });
     this.#socket.on("data", (chunk: Buffer) => void packets.parse(chunk));
-    this.closed = new Promise((resolve) => {
+    this.#closed = new Promise((resolve) => {
       this.#socket.on("close", () => {
         this.#isClosed = true;
         resolve();
         this.#news();
       });
     });
+  }
+
+  /** Resolves when the connection is closed, by whomever. */
+  get closed(): Promise<void> {
+    return within(this.#closed, "the end of the connection");
   }
 
   /** Connects and expects to be let in. */
@@ -250,9 +271,10 @@ export class RawClient {
       const index = this.received.findIndex((packet) => packet.cmd === cmd);
       if (index >= 0) return this.received.splice(index, 1)[0]!;
       assert.ok(!this.#isClosed, `the connection closed before ${cmd} came`);
-      await new Promise<void>((resolve) => {
+      const news = new Promise<void>((resolve) => {
         this.#news = resolve;
       });
+      await within(news, cmd);
     }
   }
 

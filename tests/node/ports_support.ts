@@ -5,7 +5,7 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
-import net from "node:net";
+import type net from "node:net";
 import tls from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { EventKind, nameOf, Status } from "../../host-node/src/abi.js";
@@ -133,7 +133,10 @@ export class TestCa {
   ) {}
 
   static async create(commonName: string): Promise<TestCa> {
-    const keys = (await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"])) as CryptoKeyPair;
+    const keys = (await webcrypto.subtle.generateKey(EC_P256, true, [
+      "sign",
+      "verify",
+    ])) as CryptoKeyPair;
     const name = `CN=${commonName}`;
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       name,

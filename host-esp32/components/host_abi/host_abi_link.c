@@ -249,6 +249,29 @@ static m3ApiRawFunction(call_mqtt_publish) {
   ))
 }
 
+static m3ApiRawFunction(call_gpio_mode) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, pin)
+  m3ApiGetArg(uint32_t, mode)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_gpio_mode(pin, mode))
+}
+
+static m3ApiRawFunction(call_gpio_write) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, pin)
+  m3ApiGetArg(uint32_t, level)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_gpio_write(pin, level))
+}
+
+static m3ApiRawFunction(call_gpio_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, pin)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_gpio_read(pin))
+}
+
 static m3ApiRawFunction(call_crypto_csr) {
   m3ApiReturnType(int32_t)
   m3ApiGetArg(uint32_t, common_name)
@@ -278,6 +301,9 @@ const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"mqtt_subscribe", "i(iii)", call_mqtt_subscribe},
   {"mqtt_unsubscribe", "i(ii)", call_mqtt_unsubscribe},
   {"mqtt_publish", "i(iiiii)", call_mqtt_publish},
+  {"gpio_mode", "i(ii)", call_gpio_mode},
+  {"gpio_write", "i(ii)", call_gpio_write},
+  {"gpio_read", "i(i)", call_gpio_read},
   {"crypto_csr", "i(ii)", call_crypto_csr},
 };
 

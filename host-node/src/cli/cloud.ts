@@ -10,7 +10,7 @@ interface CloudOptions {
   readonly dir: string;
   readonly port: number;
   readonly host: string;
-  readonly name: readonly string[];
+  readonly name?: readonly string[];
   readonly template?: string;
   readonly json: boolean;
 }
@@ -54,8 +54,7 @@ export function cloudCommand(): Command {
     .option(
       "-n, --name <host>",
       "further host name or address in the server certificate; the first is the endpoint (repeatable)",
-      (name: string, names: readonly string[]) => [...names, name],
-      [] as readonly string[],
+      (name: string, names: readonly string[] = []) => [...names, name],
     )
     .option(
       "-t, --template <name>",
@@ -72,7 +71,7 @@ async function runCloud(options: CloudOptions, command: Command): Promise<void> 
     dir,
     port,
     host,
-    hostNames: name,
+    hostNames: name ?? [],
     ...(template === undefined ? {} : { templateName: template }),
   }).catch((error: Error) => command.error(`iot32 cloud cannot start: ${error.message}`));
   // Before the first line: whoever reads it may stop the command or connect at once.

@@ -9,7 +9,9 @@ import pc from "picocolors";
 import { packageRoot } from "../package_root.js";
 import { buildCommand } from "./build.js";
 import { cloudCommand } from "./cloud.js";
+import { groupCommand, jobCommand, thingCommand } from "./job.js";
 import { runCommand } from "./run.js";
+import { shadowCommand } from "./shadow.js";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
   version: string;
@@ -20,7 +22,11 @@ const program = new Command("iot32")
   .version(version)
   .addCommand(buildCommand())
   .addCommand(runCommand())
-  .addCommand(cloudCommand());
+  .addCommand(cloudCommand())
+  .addCommand(shadowCommand())
+  .addCommand(jobCommand())
+  .addCommand(thingCommand())
+  .addCommand(groupCommand());
 
 try {
   await program.parseAsync();

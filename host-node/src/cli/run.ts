@@ -34,7 +34,7 @@ real MQTT over mutual TLS. Ctrl-C is the power switch; killing the process is a 
              (default: "iot32" with password "iot32-local")
 
 With --json each line is an object {"at","type",...}; at is milliseconds since the first line, type
-is boot, event, log, restart, trap or off.
+is note, boot, event, log, pin, restart, trap or off.
 
 Examples:
   iot32 run app.ts --flash device.bin --config device.json

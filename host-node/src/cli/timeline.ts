@@ -3,7 +3,16 @@
 // event it has no words for is shown by its name.
 
 import pc from "picocolors";
-import { Dataset, LogLevel, Mode, nameOf, ProvisioningStep, Status, statusText } from "../abi.js";
+import {
+  Dataset,
+  JobStatus,
+  LogLevel,
+  Mode,
+  nameOf,
+  ProvisioningStep,
+  Status,
+  statusText,
+} from "../abi.js";
 import type { Device } from "../device.js";
 import type { LogLine, SystemEvent } from "../ports/log.js";
 
@@ -35,6 +44,9 @@ const lower = (name: string): string => name.toLowerCase().replaceAll("_", " ");
 const dataset = (value: number): string => lower(nameOf(Dataset, value));
 const because = (text: string): string => (text === "" ? "" : `: ${text}`);
 const status = (value: number): string => statusText(value);
+/** A status of ours, or a code of the service. */
+const answer = (value: number): string => (value < 0 ? status(value) : `code ${value}`);
+const shadow = (name: string): string => (name === "" ? "the classic shadow" : `shadow ${name}`);
 
 const MODE_TONES: Readonly<Record<number, Tone>> = {
   [Mode.IDLE]: "bad",
@@ -97,8 +109,28 @@ const WORDS: Readonly<Record<string, Say>> = {
   PROVISIONING: say("claim", "plain", (step) => STEP_WORDS[step] ?? `step ${step}`),
   PROVISIONED: say("claim", "good", (_, text) => `this device is the thing ${text}`),
   PROVISIONING_FAILED: say("claim", "bad", (value, text) => {
-    return text === "" ? status(value) : `${text} (${value < 0 ? status(value) : value})`;
+    return text === "" ? answer(value) : `${text} (${answer(value)})`;
   }),
+  SHADOW_SYNCED: say("shadow", "good", (version, text) => {
+    return `${shadow(text)} agrees with the cloud, version ${version}`;
+  }),
+  SHADOW_CHANGED: say("shadow", "plain", (element, text) => {
+    return `the cloud changed ${text} (element ${element})`;
+  }),
+  SHADOW_MISMATCH: say("shadow", "bad", (element, text) => {
+    return `the value desired for ${text} (element ${element}) has another type or is too long`;
+  }),
+  SHADOW_REJECTED: say("shadow", "bad", (code, text) => `refused, ${answer(code)}${because(text)}`),
+  JOB_STARTED: say("job", "plain", (attempt, text) => {
+    return attempt > 1 ? `${text} started, attempt ${attempt}` : `${text} started`;
+  }),
+  JOB_FINISHED: ({ value, text }) => ({
+    kind: "job",
+    tone: value === JobStatus.SUCCEEDED ? "good" : "bad",
+    text: `${text} ${lower(nameOf(JobStatus, value))}`,
+  }),
+  JOB_CANCELED: say("job", "warning", (_, text) => `${text} was canceled by the cloud`),
+  JOB_REJECTED: say("job", "bad", (_, text) => `the service refused a request: ${text}`),
   EVENTS_LOST: say("device", "warning", (count) => `${count} events came too fast and are lost`),
 };
 
@@ -114,6 +146,8 @@ const VALUE_NAMES: Readonly<Record<string, Readonly<Record<string, number>>>> = 
   MQTT_SUBSCRIBE_FAILED: Status,
   PROVISIONING: ProvisioningStep,
   PROVISIONING_FAILED: Status,
+  SHADOW_REJECTED: Status,
+  JOB_FINISHED: JobStatus,
 };
 
 /** A system event in words. */
@@ -163,6 +197,10 @@ export class Timeline {
     });
     device.on("event", (event) => this.event(event));
     device.on("log", (line) => this.log(line));
+    device.on("pin", ({ at, pin, level }) => {
+      const text = `pin ${pin} is ${level === 1 ? "high" : "low"}`;
+      this.line(at, { kind: "pin", tone: "plain", text }, "pin", { pin, level });
+    });
     device.on("restart", ({ at }) => {
       this.line(at, { kind: "device", tone: "warning", text: "restart" }, "restart", {});
     });

@@ -10,7 +10,19 @@ import { replaceFile } from "./atomic_file.js";
 import { Broker, type PublishEvent } from "./broker.js";
 import { CertificateAuthority } from "./ca.js";
 import { type Clock, systemClock } from "./clock.js";
+import { ControlServer } from "./control.js";
+import { controlMethods } from "./control_methods.js";
 import * as defaults from "./defaults.js";
+import { JobsService } from "./jobs.js";
+import type { JobsEngine, Substitute } from "./jobs_engine.js";
+import * as groups from "./jobs_groups.js";
+import type {
+  CreateJobOptions,
+  ExecutionDescription,
+  JobDescription,
+  JobStatus,
+  JobSummary,
+} from "./jobs_model.js";
 import { LIMITS, type Limits } from "./limits.js";
 import { type PolicyDocument, parsePolicy } from "./policy.js";
 import type { PresenceConnected, PresenceDisconnected } from "./presence.js";
@@ -22,6 +34,7 @@ import {
 } from "./provisioning.js";
 import type { RuleEvent } from "./rules.js";
 import type { ServiceContext, ServiceFactory } from "./service.js";
+import { type RefusedEvent, type ShadowHandle, ShadowService } from "./shadow.js";
 import {
   type CertificateRecord,
   type CertificateStatus,
@@ -33,6 +46,11 @@ import { parseTemplate, type Template } from "./template.js";
 
 export type { PublishEvent } from "./broker.js";
 export type { Clock } from "./clock.js";
+export { ControlError, callCloud } from "./control.js";
+export type { Substitute, SubstitutionContext } from "./jobs_engine.js";
+export type { GroupDescription } from "./jobs_groups.js";
+export type * from "./jobs_model.js";
+export { JobError } from "./jobs_rules.js";
 export { LIMITS, type Limits } from "./limits.js";
 export type { PolicyDocument } from "./policy.js";
 export type { PresenceConnected, PresenceDisconnected } from "./presence.js";
@@ -45,6 +63,8 @@ export type {
   ServiceFactory,
   ServiceRequest,
 } from "./service.js";
+export type { RefusedEvent, ShadowHandle, ShadowUpdateDocument } from "./shadow.js";
+export { ShadowError } from "./shadow_document.js";
 export type { CertificateRecord, CertificateStatus, ThingRecord } from "./store.js";
 export type { Template } from "./template.js";
 
@@ -67,6 +87,12 @@ export interface LocalCloudOptions {
   readonly templateName?: string;
   /** May refuse a device, or change its parameters, before RegisterThing. */
   readonly hook?: ProvisioningHook;
+  /** Milliseconds that a shadow request takes. Default 0: the next turn of the event loop. */
+  readonly shadowLatencyMs?: number;
+  /** Replaces placeholders in job documents when a device asks for one. */
+  readonly substitute?: Substitute;
+  /** False leaves out the socket for commands of other processes. */
+  readonly control?: boolean;
   /** Further services, each with reserved topics of its own. */
   readonly services?: readonly ServiceFactory[];
 }
@@ -82,6 +108,8 @@ export interface LocalCloudEvents {
   subscribe: [{ readonly clientId: string; readonly filters: readonly string[] }];
   /** RegisterThing succeeded. */
   provisioned: [ProvisionedEvent];
+  /** The shadow or the jobs service answered a client's request with a refusal. */
+  refused: [RefusedEvent];
 }
 
 /** A certificate for a device that is not provisioned by claim. */
@@ -123,6 +151,9 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   readonly #authority: CertificateAuthority;
   readonly #broker: Broker;
   readonly #context: ServiceContext;
+  readonly #shadows: ShadowService;
+  readonly #jobs: JobsEngine;
+  #control: ControlServer | null = null;
   #cancelSweep = () => {};
 
   private constructor(parts: {
@@ -131,6 +162,8 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     templateName: string;
     broker: Broker;
     context: ServiceContext;
+    shadows: ShadowService;
+    jobs: JobsEngine;
     relay: Relay;
   }) {
     super();
@@ -142,6 +175,8 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     this.#context = context;
     this.#store = context.store;
     this.#authority = context.authority;
+    this.#shadows = parts.shadows;
+    this.#jobs = parts.jobs;
     this.paths = exportFiles(context);
     parts.relay.target = this;
     this.#sweepRegularly();
@@ -176,14 +211,32 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
       publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
       rule: (event) => relay.rule(event),
     };
-    const provisioned = (event: ProvisionedEvent) => relay.provisioned(event);
+    const refused = (event: RefusedEvent) => relay.refused(event);
+    const shadows = new ShadowService(context, {
+      latencyMs: options.shadowLatencyMs ?? 0,
+      refused,
+    });
+    const jobs = new JobsService(context, { substitute: options.substitute, refused });
+    const provisioned = (event: ProvisionedEvent) => {
+      // The template may have put the thing into groups.
+      jobs.engine.followGroups();
+      relay.provisioned(event);
+    };
     broker.addService(new ProvisioningService(context, { hook: options.hook, provisioned }));
+    broker.addService(shadows);
+    broker.addService(jobs);
     for (const factory of options.services ?? []) broker.addService(factory(context));
     try {
       const port = await broker.listen(options.port ?? 0, host);
       const endpoint = hostNames[0] ?? "localhost";
-      return new LocalCloud({ endpoint, port, templateName, broker, context, relay });
+      const parts = { endpoint, port, templateName, broker, context, relay };
+      const cloud = new LocalCloud({ ...parts, shadows, jobs: jobs.engine });
+      if (options.control !== false) {
+        cloud.#control = await ControlServer.open(directory, controlMethods(cloud));
+      }
+      return cloud;
     } catch (error) {
+      jobs.engine.close();
       await broker.close();
       throw error;
     }
@@ -192,7 +245,63 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   /** Ends every connection (SERVER_INITIATED_DISCONNECT) and stops. The state stays. */
   async close(): Promise<void> {
     this.#cancelSweep();
+    this.#jobs.close();
+    await this.#control?.close();
     await this.#broker.close();
+  }
+
+  /** A thing's classic shadow, or the one named. Refusals are thrown as ShadowError. */
+  shadow(thing: string, name?: string): ShadowHandle {
+    return this.#shadows.open(thing, name ?? null);
+  }
+
+  /** Creates a job and begins its rollout. Refusals, here and below, are thrown as JobError. */
+  createJob(options: CreateJobOptions): JobDescription {
+    return this.#jobs.create(options);
+  }
+
+  describeJob(jobId: string): JobDescription {
+    return this.#jobs.describe(jobId);
+  }
+
+  /** All jobs, or those of one status, in the order of creation. */
+  listJobs(status?: JobStatus): JobSummary[] {
+    return this.#jobs.list(status);
+  }
+
+  listExecutions(jobId: string): ExecutionDescription[] {
+    return this.#jobs.executions(jobId);
+  }
+
+  /** Cancels what is queued, and with `force` what is under way. */
+  cancelJob(jobId: string, options: { force?: boolean; comment?: string } = {}): JobDescription {
+    const { force = false, comment } = options;
+    return this.#jobs.cancel(jobId, { force, comment });
+  }
+
+  /** Deletes a job that has ended, and with `force` any job, with its executions. */
+  deleteJob(jobId: string, { force = false }: { force?: boolean } = {}): void {
+    this.#jobs.delete(jobId, { force });
+  }
+
+  groups(): groups.GroupDescription[] {
+    return groups.groupsOf(this.#context);
+  }
+
+  createGroup(name: string): void {
+    groups.createGroup(this.#context, name);
+  }
+
+  /** Continuous jobs of the group reach the thing at once. */
+  addToGroup(thing: string, group: string): void {
+    groups.addToGroup(this.#context, thing, group);
+    this.#jobs.followGroups();
+  }
+
+  /** Executions of continuous jobs that have not ended become REMOVED. */
+  removeFromGroup(thing: string, group: string): void {
+    groups.removeFromGroup(this.#context, thing, group);
+    this.#jobs.followGroups();
   }
 
   /** Publishes from the cloud's side, as `aws iot-data publish` does. */
@@ -298,6 +407,9 @@ class Relay {
   }
   provisioned(event: ProvisionedEvent): void {
     this.target?.emit("provisioned", event);
+  }
+  refused(event: RefusedEvent): void {
+    this.target?.emit("refused", event);
   }
 }
 

@@ -66,7 +66,7 @@ export const LIMITS = {
   sweepIntervalMs: MINUTE_MS,
 
   // --- Registry ---
-  /** Characters of a thing's name. */
+  /** Characters of a thing's name, and of a group's. */
   thingNameCharactersMax: 128,
   /** Bits of the smallest RSA key that a certificate signing request may hold. */
   rsaBitsMin: 2048,
@@ -80,6 +80,10 @@ export const LIMITS = {
   shadowNestingMax: 6,
   /** Requests of one thing in flight. */
   shadowRequestsInFlightMax: 10,
+  /** How long the version of a deleted shadow is remembered, milliseconds. */
+  shadowVersionKeptMs: 48 * HOUR_MS,
+  /** Bytes of a client token. */
+  clientTokenBytesMax: 64,
 
   // --- Jobs ---
   /** Characters of a job id. */
@@ -96,11 +100,22 @@ export const LIMITS = {
   jobStatusDetailsKeyCharactersMax: 128,
   /** Characters of a value in `statusDetails`. */
   jobStatusDetailsValueCharactersMax: 1024,
-  /** Shortest and longest step time-out, minutes. */
+  /** Shortest and longest step time-out and in-progress time-out, minutes. */
   jobStepTimeoutMinutesMin: 1,
   jobStepTimeoutMinutesMax: 10080,
   /** How late TIMED_OUT may come, milliseconds. */
   jobTimeoutLatenessMs: MINUTE_MS,
+  /** Things a minute to which a job is rolled out, when the job does not say less. */
+  jobRolloutPerMinuteMax: 1000,
+  /** Smallest and largest factor of an exponential rollout. */
+  jobRolloutFactorMin: 1.1,
+  jobRolloutFactorMax: 5,
+  /** Things and groups that one job may name. */
+  jobTargetsMax: 100,
+  /** Characters of a job's description. */
+  jobDescriptionCharactersMax: 2028,
+  /** Requests a second of each kind in the account. The excess is refused with RequestThrottled. */
+  jobRequestsPerSecondMax: 200,
   /** Shortest and longest life of a presigned URL, seconds. */
   presignedUrlSecondsMin: 60,
   presignedUrlSecondsMax: 3600,

@@ -32,6 +32,11 @@ export interface ThingRecord {
   readonly created: number;
 }
 
+export interface GroupRecord {
+  readonly name: string;
+  readonly created: number;
+}
+
 export interface PolicyRecord {
   readonly name: string;
   readonly document: PolicyDocument;
@@ -64,6 +69,8 @@ interface Tables {
   claim: Identity | null;
   certificates: Map<string, CertificateRecord>;
   things: Map<string, ThingRecord>;
+  /** Thing groups; who belongs to one is said by the things. */
+  groups: Map<string, GroupRecord>;
   policies: Map<string, PolicyRecord>;
   templates: Map<string, TemplateRecord>;
   tokens: Map<string, OwnershipToken>;
@@ -85,6 +92,8 @@ interface StateFile {
   claim: Identity | null;
   certificates: CertificateRecord[];
   things: ThingRecord[];
+  /** Missing in files of the first version. */
+  groups?: GroupRecord[];
   policies: PolicyRecord[];
   templates: TemplateRecord[];
   tokens: OwnershipToken[];
@@ -155,6 +164,7 @@ function copyOf(tables: Tables): Tables {
     ...tables,
     certificates: new Map(tables.certificates),
     things: new Map(tables.things),
+    groups: new Map(tables.groups),
     policies: new Map(tables.policies),
     templates: new Map(tables.templates),
     tokens: new Map(tables.tokens),
@@ -168,6 +178,7 @@ function fileOf(tables: Tables): StateFile {
     claim: tables.claim,
     certificates: [...tables.certificates.values()],
     things: [...tables.things.values()],
+    groups: [...tables.groups.values()],
     policies: [...tables.policies.values()],
     templates: [...tables.templates.values()],
     tokens: [...tables.tokens.values()],
@@ -184,6 +195,7 @@ function tablesOf(parsed: unknown, path: string): Tables {
     claim: file.claim ?? null,
     certificates: indexed(file.certificates, (record) => record.id),
     things: indexed(file.things, (record) => record.name),
+    groups: indexed(file.groups, (record) => record.name),
     policies: indexed(file.policies, (record) => record.name),
     templates: indexed(file.templates, (record) => record.name),
     tokens: indexed(file.tokens, (record) => record.token),

@@ -17,10 +17,20 @@ interface SigningRequest {
   readonly request: Buffer;
 }
 
-async function makeSigningRequest(commonName: string): Promise<SigningRequest> {
+/** DER of a UTF8String, as the library wants it: text it would search for quotes and escapes. */
+function derText(text: Uint8Array): string {
+  const TAG_UTF8_STRING = 0x0c;
+  return `#${Buffer.from([TAG_UTF8_STRING, text.length, ...text]).toString("hex")}`;
+}
+
+async function makeSigningRequest(commonName: Uint8Array): Promise<SigningRequest> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const request = await x509.Pkcs10CertificateRequestGenerator.create(
-    { name: [{ CN: [commonName] }], keys: keys as CryptoKeyPair, signingAlgorithm: ALGORITHM },
+    {
+      name: [{ CN: [derText(commonName)] }],
+      keys: keys as CryptoKeyPair,
+      signingAlgorithm: ALGORITHM,
+    },
     webcrypto as Crypto,
   );
   const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
@@ -42,7 +52,7 @@ export class CryptoPort implements Contract {
       return Status.INVALID_ARGUMENT;
     }
     this.isBusy = true;
-    makeSigningRequest(Buffer.from(commonName).toString()).then(
+    makeSigningRequest(commonName.slice()).then(
       ({ key, request }) => this.answer(Status.OK, key.length, Buffer.concat([key, request])),
       () => this.answer(Status.IO_ERROR, 0, new Uint8Array()),
     );

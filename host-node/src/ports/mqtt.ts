@@ -18,7 +18,8 @@ const IN_FLIGHT_MAX = 16;
 /** What may wait for the transport before the core is told to wait. */
 const BUFFERED_BYTES_MAX = 64 * 1024;
 
-const Flag = { QOS_1: 1, RETAIN: 2, DUPLICATE: 4 } as const;
+const Flag = { QOS_1: 1, RETAIN: 2 } as const;
+const FLAGS_ALL = Flag.QOS_1 | Flag.RETAIN;
 
 export interface MqttOptions {
   /** Reads the records partition, as flash_read does. */
@@ -162,7 +163,7 @@ export class MqttPort implements Contract {
 
   publish(topic: Uint8Array, payload: Uint8Array, flags: number): number {
     const text = textOf(topic, MQTT_TOPIC_BYTES_MAX);
-    if (text === null || !isTopic(text) || flags > 7) return Status.INVALID_ARGUMENT;
+    if (text === null || !isTopic(text) || flags > FLAGS_ALL) return Status.INVALID_ARGUMENT;
     const { connection } = this;
     if (!connection?.isUp) return Status.NOT_READY;
     const isQos1 = (flags & Flag.QOS_1) !== 0;
@@ -173,7 +174,6 @@ export class MqttPort implements Contract {
       Buffer.from(payload),
       isQos1 ? 1 : 0,
       (flags & Flag.RETAIN) !== 0,
-      (flags & Flag.DUPLICATE) !== 0,
     );
   }
 

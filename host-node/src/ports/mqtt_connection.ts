@@ -179,14 +179,14 @@ export class MqttConnection {
   }
 
   /** Returns 0 for QoS 0, a token for QoS 1. */
-  publish(topic: string, payload: Buffer, qos: 0 | 1, retain: boolean, dup: boolean): number {
+  publish(topic: string, payload: Buffer, qos: 0 | 1, retain: boolean): number {
     if (qos === 0) {
       this.client.publish(topic, payload, { qos, retain }, () => {});
       return 0;
     }
     const token = this.nextToken();
     this.publishesInFlight++;
-    this.client.publish(topic, payload, { qos, retain, dup }, (error) => {
+    this.client.publish(topic, payload, { qos, retain }, (error) => {
       this.publishesInFlight--;
       if (!error) this.settle(EventKind.MQTT_PUBLISHED, token, Status.OK);
     });

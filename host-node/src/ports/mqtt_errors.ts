@@ -33,7 +33,8 @@ function inTls(error: ErrorFacts, isVerificationError: boolean): Ending {
   const detail = error.errno ?? 0;
   if (isVerificationError) return { status: Status.TLS_SERVER_REFUSED, detail };
   // What OpenSSL itself objects to: no TLS at all, a version or cipher that we do not accept.
-  const isOurs = String(error.code).startsWith("ERR_SSL_");
+  const code = String(error.code);
+  const isOurs = code === "EPROTO" || code.startsWith("ERR_SSL_");
   return { status: isOurs ? Status.TLS_SERVER_REFUSED : Status.TLS_CLIENT_REFUSED, detail };
 }
 

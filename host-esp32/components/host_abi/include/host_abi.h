@@ -17,7 +17,7 @@
 #define HOST_ABI_MODULE "host"
 
 /* Size of the inbox, the static buffer where the host puts an event's payload. */
-#define HOST_INBOX_BYTES 2048
+#define HOST_INBOX_BYTES 1536
 /* Linear memory the module may use on a chip: static data and heap together. */
 #define HOST_MEMORY_BYTES_MAX 32768
 /* Erase unit of the records partition. */
@@ -173,6 +173,10 @@ enum host_log_module {
   HOST_LOG_MODULE_PROVISIONING = 4,
   /* the application */
   HOST_LOG_MODULE_APPLICATION = 5,
+  /* device shadows */
+  HOST_LOG_MODULE_SHADOW = 6,
+  /* jobs */
+  HOST_LOG_MODULE_JOBS = 7,
 };
 
 /* Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -194,6 +198,30 @@ enum host_provisioning_step {
   HOST_PROVISIONING_STEP_PROBING = 6,
   /* thing certificate active, thing name known */
   HOST_PROVISIONING_STEP_DONE = 7,
+};
+
+/* What a job handler returns, and what a job came to. */
+enum host_job_status {
+  /* not finished; jobs.finish() will tell */
+  HOST_JOB_STATUS_IN_PROGRESS = 0,
+  /* done */
+  HOST_JOB_STATUS_SUCCEEDED = 1,
+  /* could not be done */
+  HOST_JOB_STATUS_FAILED = 2,
+  /* not for this device: unknown action, or a document it cannot use */
+  HOST_JOB_STATUS_REJECTED = 3,
+};
+
+/* How a pin is used. */
+enum host_pin_mode {
+  /* input, floating */
+  HOST_PIN_MODE_INPUT = 0,
+  /* input with pull-up */
+  HOST_PIN_MODE_INPUT_PULL_UP = 1,
+  /* input with pull-down */
+  HOST_PIN_MODE_INPUT_PULL_DOWN = 2,
+  /* push-pull output */
+  HOST_PIN_MODE_OUTPUT = 3,
 };
 
 /* System events: what the application's callback gets, and what the core reports through
@@ -252,6 +280,24 @@ enum host_event {
   /* value = Status or AWS statusCode, text = AWS errorCode and errorMessage or the reason; it is
    * tried again after a back-off */
   HOST_EVENT_PROVISIONING_FAILED = 25,
+  /* value = version, text = shadow name (empty: classic); device and cloud agree, or an update
+   * is on its way */
+  HOST_EVENT_SHADOW_SYNCED = 27,
+  /* value = number of the element, text = key; a message of the cloud changed it */
+  HOST_EVENT_SHADOW_CHANGED = 28,
+  /* value = number of the element, text = key; the desired value has another type, or is a text
+   * too long, and was not taken */
+  HOST_EVENT_SHADOW_MISMATCH = 29,
+  /* value = code of the service, or a Status, text = its message; tried again after a back-off */
+  HOST_EVENT_SHADOW_REJECTED = 30,
+  /* value = attempt (1 the first), text = job id */
+  HOST_EVENT_JOB_STARTED = 31,
+  /* value = JobStatus, text = job id; the service has the result */
+  HOST_EVENT_JOB_FINISHED = 32,
+  /* text = job id; the cloud cancelled it, or gave it up, before it was finished */
+  HOST_EVENT_JOB_CANCELED = 33,
+  /* text = code of the service, which refused a request */
+  HOST_EVENT_JOB_REJECTED = 34,
   /* value = number of events the application did not get because its event queue was full; the
    * host saw them all */
   HOST_EVENT_EVENTS_LOST = 26,
@@ -332,7 +378,7 @@ int32_t host_log_event(uint32_t event, int32_t value, const uint8_t *text, uint3
 int32_t host_flash_size(void);
 
 /* Read of the records partition, at once: any offset and size inside it. Sees all writes
- * accepted before it. */
+ * accepted before it. An erased unit reads as 0xFF, also under flash encryption. */
 int32_t host_flash_read(uint32_t offset, uint8_t *bytes, uint32_t bytes_size);
 
 /* Program whole units. The host copies the bytes before it returns and answers with FLASH_DONE.
@@ -393,6 +439,16 @@ int32_t host_mqtt_publish(
   uint32_t flags
 );
 
+/* Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode:
+ * see PinMode. */
+int32_t host_gpio_mode(uint32_t pin, uint32_t mode);
+
+/* Sets the level of an output. NOT_READY when the pin is no output. level: 0 or 1. */
+int32_t host_gpio_write(uint32_t pin, uint32_t level);
+
+/* Level of a pin, 0 or 1; of an output, what was written. */
+int32_t host_gpio_read(uint32_t pin);
+
 /* Make an EC P-256 key and a PKCS#10 signing request for this subject common name; answered with
  * CRYPTO_CSR. */
 int32_t host_crypto_csr(const uint8_t *common_name, uint32_t common_name_size);
@@ -405,7 +461,7 @@ struct host_abi_entry {
   M3RawCall function;
 };
 
-#define HOST_ABI_IMPORT_COUNT 18
+#define HOST_ABI_IMPORT_COUNT 21
 #define HOST_ABI_EXPORT_COUNT 3
 extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
 extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];

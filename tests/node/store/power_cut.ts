@@ -10,18 +10,17 @@ import {
   NorFlash,
   type NorOperation,
   PowerCut,
-} from "../../host-node/src/ports/nor.js";
+} from "../../../host-node/src/ports/nor.js";
+import { Status, StoreDevice } from "../support/store_device.js";
 import {
   DATASETS,
   payload,
   type Request,
   SIZES,
-  Status,
-  StoreDevice,
   seededRandom,
   type Value,
   workload,
-} from "./support/store_device.js";
+} from "../support/store_workload.js";
 
 /** The values a dataset may have after a cut: the committed one first, then what is asked for. */
 type Allowed = Value[][];

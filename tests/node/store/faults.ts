@@ -4,17 +4,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { NorFlash, SECTOR_BYTES } from "../../host-node/src/ports/nor.js";
-import {
-  DATASETS,
-  type HostFaults,
-  isSame,
-  Status,
-  StoreDevice,
-  seededRandom,
-  type Value,
-  workload,
-} from "./support/store_device.js";
+import { NorFlash, SECTOR_BYTES } from "../../../host-node/src/ports/nor.js";
+import { type HostFaults, Status, StoreDevice } from "../support/store_device.js";
+import { DATASETS, isSame, seededRandom, type Value, workload } from "../support/store_workload.js";
 
 const SECTORS = 12;
 
@@ -162,20 +154,22 @@ describe("a host that fails", () => {
   });
 
   it("to vouch for a record whose bytes are all there makes the store take another place", () => {
-    const { device, values } = settled();
-    assert.equal(writeUnder(device, values, {}, DATASETS), 0);
-    device.completions.length = 0;
-    let doubtful = -1;
-    const faults: HostFaults = {
+    const device = new StoreDevice(NorFlash.blank(SECTORS));
+    device.mount();
+    device.request(1, new Uint8Array(10).fill(1));
+    device.drain();
+    const sectorOf = (dataset: number) => Math.floor(device.store.offset(dataset) / SECTOR_BYTES);
+    const doubtful = sectorOf(1);
+    device.faults = {
       carriesOut: true,
-      done: (_, offset) => {
-        if (doubtful < 0) doubtful = Math.floor(offset / SECTOR_BYTES);
-        return Math.floor(offset / SECTOR_BYTES) === doubtful ? Status.IO_ERROR : Status.OK;
-      },
+      done: (_, offset) =>
+        Math.floor(offset / SECTOR_BYTES) === doubtful ? Status.IO_ERROR : Status.OK,
     };
-    assert.equal(writeUnder(device, values, faults, 1), 0);
-    assert.notEqual(Math.floor(device.store.offset(0) / SECTOR_BYTES), doubtful);
-    assertKept(device, values);
+    device.request(2, new Uint8Array(10).fill(2));
+    device.drain();
+    assert.deepEqual(device.completions.at(-1), { dataset: 2, status: Status.OK });
+    assert.notEqual(sectorOf(2), doubtful);
+    assertKept(device, device.values());
   });
 
   it("in two sectors for good leaves the others to work with", () => {

@@ -3,17 +3,17 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { NorFlash, type NorSnapshot, SECTOR_BYTES } from "../../host-node/src/ports/nor.js";
+import { NorFlash, type NorSnapshot, SECTOR_BYTES } from "../../../host-node/src/ports/nor.js";
+import { Status, StoreDevice } from "../support/store_device.js";
 import {
   DATASETS,
   isSame,
   payload,
-  Status,
-  StoreDevice,
+  RECORD_BYTES_MAX,
   seededRandom,
   type Value,
   workload,
-} from "./support/store_device.js";
+} from "../support/store_workload.js";
 
 const SECTORS = 10;
 
@@ -185,21 +185,18 @@ describe("a damaged sector header", () => {
   });
 
   it("of a tombstone's sector, which is recycled first, does not raise the dead", () => {
-    const large = new Uint8Array(3900);
+    const full = new Uint8Array(RECORD_BYTES_MAX);
     const device = withRecords([
-      [5, new Uint8Array(3900).fill(5)],
+      [5, full],
       [5, null],
-      [1, large],
-      [1, large],
     ]);
-    // The tombstone still fits into the first sector, or begins the second one.
-    const sector = device.flash.bytes[16 + 16 + 3904] === 0x52 ? 0 : 1;
-    assert.equal(device.flash.bytes[SECTOR_BYTES * sector], 0x53);
-    device.flash.bytes[SECTOR_BYTES * sector + 5]! ^= 1;
+    const tombstone = SECTOR_BYTES + 16;
+    assert.deepEqual([...device.flash.bytes.subarray(tombstone, tombstone + 2)], [0x52, 0x85]);
+    device.flash.bytes[SECTOR_BYTES + 5]! ^= 1;
     device.mount();
     device.drain();
     for (let turn = 0; turn < 3 * SECTORS; turn++) {
-      device.request(1, large);
+      device.request(1, full);
       device.drain();
       const again = new StoreDevice(NorFlash.restore(device.flash.snapshot()));
       again.mount();

@@ -1,0 +1,111 @@
+// Jobs: register a handler for each "action" of a job document. The handler begins the work and
+// returns a JobStatus; IN_PROGRESS means that finish() will follow, from a timer or a callback.
+// One job at a time; the next one comes when its result is with the service.
+//
+//   jobs.on("blink", (job: jobs.Job): u8 => { start(job.document.integer("count")); return JobStatus.IN_PROGRESS; });
+
+import { JobStatus } from "../abi/host";
+import * as inHand from "../aws/job_in_hand";
+import * as message from "../aws/job_message";
+import * as core from "../aws/jobs";
+import { check, Panic } from "../util/assert";
+import * as json from "./json";
+import { fromUtf8, textAt, toUtf8 } from "./text";
+
+const HANDLERS_MAX: i32 = 8;
+
+/** What a handler gets. */
+export class Job {
+  constructor(
+    readonly id: string,
+    readonly action: string,
+    readonly document: json.Document,
+    /** 1, or more when the device restarted during the job and the handler survives that. */
+    readonly attempt: u8,
+  ) {}
+}
+
+class Handler {
+  constructor(
+    readonly action: string,
+    readonly begin: (job: Job) => u8,
+    readonly survives: bool,
+  ) {}
+}
+
+let handlers: StaticArray<Handler> = changetype<StaticArray<Handler>>(0);
+let count: i32 = 0;
+let current: Job | null = null;
+let canceled: (job: Job) => void = (_job: Job) => {};
+
+/**
+ * Registers the handler of an action, at most 8. A job during which the device restarts is FAILED,
+ * unless its handler `survivesRestart`: then it is begun again, up to three times in all.
+ */
+export function on(action: string, handler: (job: Job) => u8, survivesRestart: bool = false): void {
+  if (count == 0) {
+    handlers = changetype<StaticArray<Handler>>(new StaticArray<Handler | null>(HANDLERS_MAX));
+    core.prepare();
+    inHand.onWork(begin, survives, cancel);
+  }
+  check(count < HANDLERS_MAX, Panic.JOB_HANDLERS);
+  unchecked((handlers[count++] = new Handler(action, handler, survivesRestart)));
+}
+
+/** The job in hand came to this JobStatus; `reason` (128 bytes) goes into its statusDetails. */
+export function finish(status: u8, reason: string = ""): void {
+  inHand.finishText(status, textAt, max(toUtf8(reason), 0));
+}
+
+/**
+ * How far the job in hand is, for its statusDetails: told at most every two seconds. A step timeout
+ * in minutes (1 to 10080; -1 takes it back) makes the cloud give the job up when nothing comes.
+ */
+export function progress(text: string, stepTimeoutMinutes: i32 = 0): void {
+  inHand.setProgress(textAt, max(toUtf8(text), 0), stepTimeoutMinutes);
+}
+
+/** Calls `handler` when the cloud cancels the job in hand, or gives it up: stop working on it. */
+export function onCancel(handler: (job: Job) => void): void {
+  canceled = handler;
+}
+
+function documentOf(): json.Document {
+  return new json.Document(null, message.document, message.documentSize);
+}
+
+function handlerOf(action: string | null): Handler | null {
+  if (action === null) return null;
+  for (let i = 0; i < count; i++) {
+    const handler = unchecked(handlers[i]);
+    if (handler.action == action) return handler;
+  }
+  return null;
+}
+
+function survives(): bool {
+  const handler = handlerOf(documentOf().string("action"));
+  return handler !== null && handler.survives;
+}
+
+function begin(attempt: u8): void {
+  const document = documentOf();
+  const action = document.string("action");
+  const handler = handlerOf(action);
+  if (action === null) {
+    inHand.finish(JobStatus.REJECTED, utf8("the document has no action"));
+  } else if (handler === null) {
+    inHand.finish(JobStatus.REJECTED, utf8("this device has no handler for the action"));
+  } else {
+    const job = new Job(fromUtf8(inHand.id(), inHand.idSize()), action, document, attempt);
+    current = job;
+    const status = handler.begin(job);
+    if (status != JobStatus.IN_PROGRESS) inHand.finishText(status, textAt, 0);
+  }
+}
+
+function cancel(): void {
+  const job = current;
+  current = null;
+  if (job !== null) canceled(job);
+}

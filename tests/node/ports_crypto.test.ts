@@ -1,0 +1,69 @@
+// The crypto port: what it makes is a key and a request that others can read and verify.
+
+import "reflect-metadata";
+import assert from "node:assert/strict";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { test } from "node:test";
+import * as x509 from "@peculiar/x509";
+import { EventKind, INBOX_BYTES, Status } from "../../host-node/src/abi.js";
+import { CryptoPort } from "../../host-node/src/ports/crypto.js";
+import { RecordingHost, turns } from "./ports_support.js";
+
+async function makeCsr(commonName: string): Promise<{ key: string; request: string }> {
+  const host = new RecordingHost();
+  assert.equal(new CryptoPort(host).csr(Buffer.from(commonName)), Status.OK);
+  const { kind, a, b, payload } = await host.next();
+  assert.deepEqual([kind, a], [EventKind.CRYPTO_CSR, Status.OK]);
+  assert.ok(payload.length <= INBOX_BYTES);
+  return { key: payload.toString("utf8", 0, b), request: payload.toString("utf8", b) };
+}
+
+test("csr_is_signed_by_the_key_that_comes_with_it", async () => {
+  const { key, request } = await makeCsr("thing-1");
+  const privateKey = createPrivateKey(key);
+  assert.equal(privateKey.asymmetricKeyDetails?.namedCurve, "prime256v1");
+  const csr = new x509.Pkcs10CertificateRequest(request);
+  assert.equal(await csr.verify(), true);
+  assert.equal(csr.subject, "CN=thing-1");
+  const ours = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  assert.deepEqual(Buffer.from(csr.publicKey.rawData), ours);
+  assert.match(
+    request,
+    /^-----BEGIN CERTIFICATE REQUEST-----\n[\s\S]*-----END CERTIFICATE REQUEST-----\n$/,
+  );
+});
+
+test("common_name_with_marks_of_the_name_syntax_stays_one_name", async () => {
+  const { request } = await makeCsr('a,O=evil+"x"');
+  const csr = new x509.Pkcs10CertificateRequest(request);
+  assert.deepEqual(csr.subjectName.toJSON(), [{ CN: ['a,O=evil+"x"'] }]);
+});
+
+test("two_requests_have_two_keys", async () => {
+  const [first, second] = await Promise.all([makeCsr("a"), makeCsr("a")]);
+  assert.notEqual(first.key, second.key);
+});
+
+test("request_while_another_is_under_way_is_busy_and_names_out_of_range_are_invalid", async () => {
+  const host = new RecordingHost();
+  const port = new CryptoPort(host);
+  assert.equal(port.csr(new Uint8Array()), Status.INVALID_ARGUMENT);
+  assert.equal(port.csr(Buffer.alloc(65, 97)), Status.INVALID_ARGUMENT);
+  assert.equal(port.csr(Buffer.from("a")), Status.OK);
+  assert.equal(port.csr(Buffer.from("a")), Status.BUSY);
+  await host.next();
+  assert.equal(port.csr(Buffer.from("a")), Status.OK);
+  await host.next();
+});
+
+test("answer_that_comes_after_power_off_is_dropped", async () => {
+  const host = new RecordingHost();
+  const port = new CryptoPort(host);
+  port.csr(Buffer.from("a"));
+  port.close();
+  const other = new CryptoPort(host);
+  other.csr(Buffer.from("b"));
+  await host.next();
+  await turns();
+  assert.deepEqual(host.events, []);
+});

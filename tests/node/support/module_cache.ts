@@ -1,0 +1,73 @@
+// Test applications as compiled modules. Compiling takes seconds and each test file runs in a
+// process of its own, so that the bytes are kept in node_modules/.cache under a digest of all that
+// they are made of; a change of any source makes another digest.
+
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildModule, type Target } from "../../../host-node/src/build.js";
+import { compileCore } from "../../../host-node/src/core.js";
+import { packageRoot } from "../../../host-node/src/package_root.js";
+
+const CACHE = join(packageRoot, "node_modules", ".cache", "iot32-tests");
+const OTHER_SOURCES = [
+  "asconfig.json",
+  "scripts/transform.mjs",
+  "node_modules/assemblyscript/package.json",
+];
+
+async function sources(application: string): Promise<string[]> {
+  const core = await readdir(join(packageRoot, "assembly"), { recursive: true });
+  return [
+    ...core.filter((name) => name.endsWith(".ts")).map((name) => join("assembly", name)),
+    ...OTHER_SOURCES,
+    application,
+  ].toSorted();
+}
+
+async function digest(application: string): Promise<string> {
+  const hash = createHash("sha256").update(buildModule.toString());
+  for (const path of await sources(application)) {
+    hash.update(path).update(await readFile(join(packageRoot, path)));
+  }
+  for (const name of ["build.js", "wasm_link.js"]) {
+    hash.update(await readFile(new URL(`../../../host-node/src/${name}`, import.meta.url)));
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+/** Puts the bytes in place whole, and removes those of older sources. */
+async function keep(name: string, file: string, wasm: Uint8Array): Promise<void> {
+  await mkdir(CACHE, { recursive: true });
+  const part = join(CACHE, `${file}.${process.pid}`);
+  await writeFile(part, wasm);
+  await rename(part, join(CACHE, file));
+  const old = (await readdir(CACHE)).filter(
+    (entry) => entry.startsWith(`${name}-`) && entry.endsWith(".wasm") && entry !== file,
+  );
+  await Promise.all(old.map((entry) => rm(join(CACHE, entry), { force: true })));
+}
+
+async function bytesOf(target: Target, application: string): Promise<Uint8Array> {
+  const entry = join("tests", "wasm", "apps", `${application}.ts`);
+  const name = `${application}-${target}`;
+  const file = `${name}-${await digest(entry)}.wasm`;
+  const kept = await readFile(join(CACHE, file)).catch(() => null);
+  if (kept !== null) return kept;
+  const { wasm } = await buildModule({ entry: join(packageRoot, entry), target });
+  await keep(name, file, wasm);
+  return wasm;
+}
+
+const modules = new Map<string, Promise<WebAssembly.Module>>();
+
+/** The application compiled with the core. */
+export function moduleOf(target: Target, application = "puppet"): Promise<WebAssembly.Module> {
+  const key = `${application} ${target}`;
+  let module = modules.get(key);
+  if (module === undefined) {
+    module = bytesOf(target, application).then((wasm) => compileCore(wasm));
+    modules.set(key, module);
+  }
+  return module;
+}
