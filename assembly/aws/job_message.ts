@@ -145,6 +145,7 @@ function onValue(found: u8): void {
       beginCopy(found);
       break;
   }
+  if (found != Token.STRING_PART) field = Field.NONE;
 }
 
 /** Adds the text's bytes, as many as fit; the new size. */

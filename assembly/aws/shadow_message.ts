@@ -135,6 +135,7 @@ function onValue(found: u8): void {
       onElement(found);
   }
   skips = opens;
+  if (found != Token.STRING_PART) target = Target.NONE;
 }
 
 function onToken(): void {

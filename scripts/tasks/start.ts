@@ -121,7 +121,7 @@ async function live(options: Options): Promise<void> {
   const interrupted = interruption();
   const note = (text: string): void => stage.say({ kind: "start", tone: "faint", text });
   try {
-    note(`building ${relative(process.cwd(), options.app)}`);
+    note(`building ${relative(process.cwd(), options.app)}, which takes some seconds`);
     const { stats } = await stage.build();
     note(`${stats.bytes} bytes of WebAssembly; state in ${shownDir}`);
     const { endpoint, port } = await stage.startCloud();

@@ -94,7 +94,7 @@ test("update at the edges of size and nesting is accepted, and one byte or level
   const nested = { desired: { a: { b: { c: { d: { e: 1 } } } } } };
   await device.ask("shadow/update", { state: nested });
   const { state } = await running.cloud.shadow(device.name).get();
-  assert.deepEqual(JSON.parse(JSON.stringify(state.desired)), nested.desired);
+  assert.deepEqual(state.desired, nested.desired);
   await device.ask("shadow/update", { state: null });
   const empty = JSON.stringify({ desired: { t: "" } }).length;
   const fill = (bytes: number) => ({ state: { desired: { t: "x".repeat(bytes - empty) } } });
@@ -218,13 +218,7 @@ test("request about a thing that is not registered gets 404", async () => {
 });
 
 test("eleventh request in flight gets 429, and the ten before it are served in order", async () => {
-  const device = await thing();
-  const sent = Array.from({ length: 11 }, (_, i) =>
-    device.send("shadow/update", { state: { reported: { i } }, clientToken: `${i}` }),
-  );
   // A slow cloud, so that nothing is answered before the last has come.
-  await Promise.all(sent);
-  const { cloud } = running;
   const slow = await startCloud({ shadowLatencyMs: 50 });
   const hasty = await Thing.connect(slow, "hasty");
   for (let i = 0; i <= 10; i++) {
@@ -241,11 +235,10 @@ test("eleventh request in flight gets 429, and the ten before it are served in o
   }
   const later = slow.cloud.shadow("hasty").get();
   slow.clock.advance(50);
-  assert.deepEqual(JSON.parse(JSON.stringify((await later).state)), { reported: { i: 9 } });
-  assert.ok((await cloud.shadow(device.name).get()).version >= 1);
+  assert.deepEqual((await later).state, { reported: { i: 9 } });
 });
 
-test("request whose certificate lost its rights before it is handled gets 401 or 403", async () => {
+test("request whose certificate lost its rights before it is handled gets 403", async () => {
   const slow = await startCloud({ shadowLatencyMs: 50 });
   const asking = await Thing.connect(slow, "asking");
   const keys = await issue(slow.cloud);
@@ -279,8 +272,8 @@ test("device with the default policy is cut off when it asks about another thing
     const device = await Thing.connect(running, `policed-${++made}`, {
       policies: ["iot32-device"],
     });
-    const closed = new Promise((resolve) => {
-      device.client.once("close", resolve);
+    const closed = new Promise<void>((resolve) => {
+      device.client.once("close", () => resolve());
     });
     await device.ask("jobs/get");
     device.client.publish(`$aws/things/shadow-1/${suffix}`, "");

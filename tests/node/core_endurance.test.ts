@@ -65,8 +65,8 @@ it("one million mixed events leave memory and heap as the first thousand did", a
   device.isRecording = false;
   const random = seededRandom(11);
   // The largest that an application may do belongs to the first thousand events.
-  device.order(orders.publish("t".repeat(200), Buffer.alloc(3000), { qos: 1 }));
-  device.broker.message("t".repeat(256), Buffer.alloc(5000));
+  device.order(orders.publish("t".repeat(200), Buffer.alloc(2500), { qos: 1 }));
+  device.broker.message("t".repeat(256), Buffer.alloc(4500));
   device.runFor(30_000);
   const counts = { connects: 0, published: 0 };
   let bytes = 0;

@@ -105,14 +105,17 @@ export class ShadowService implements Service {
 
   /** A shadow from the cloud's side. As over HTTPS at AWS, a refusal or a `get` publishes nothing. */
   open(thing: string, name: string | null): ShadowHandle {
-    const perform = (operation: Operation, payload: Uint8Array) =>
-      this.#perform({ thing, name, operation, payload, connection: null });
+    const perform = async <Answer>(operation: Operation, payload: Uint8Array): Promise<Answer> => {
+      const answer = await this.#perform({ thing, name, operation, payload, connection: null });
+      // A copy, as a message is one: what the caller does to it does not touch the shadow.
+      return JSON.parse(JSON.stringify(answer)) as Answer;
+    };
     const none = new Uint8Array();
     return {
-      get: () => perform("get", none) as Promise<ShadowDocument>,
+      get: () => perform<ShadowDocument>("get", none),
       update: (document) =>
-        perform("update", Buffer.from(JSON.stringify(document))) as Promise<ShadowAccepted>,
-      delete: () => perform("delete", none) as Promise<ShadowDeleted>,
+        perform<ShadowAccepted>("update", Buffer.from(JSON.stringify(document))),
+      delete: () => perform<ShadowDeleted>("delete", none),
     };
   }
 
@@ -164,9 +167,8 @@ export class ShadowService implements Service {
   /** The broker has asked the policy; the certificate may have lost its rights since. */
   #authorise(connection: ServiceConnection | null): void {
     if (connection === null) return;
-    const { registry } = this.#context.store;
-    const status = registry.certificates.get(connection.certificateId)?.status;
-    if (status === undefined) throw new ShadowError(401, "Unauthorized");
+    const { certificates } = this.#context.store.registry;
+    const status = certificates.get(connection.certificateId)?.status;
     if (status !== "ACTIVE") throw new ShadowError(403, "Forbidden");
   }
 

@@ -116,8 +116,9 @@ export class Stage {
       configuration: claimConfiguration(this.cloud),
     });
     this.currentDevice = device;
-    watchDevice(device, this.journal.see);
+    // First the line that says what happened, then whatever is concluded from it.
     this.options.timeline?.watch(device);
+    watchDevice(device, this.journal.see);
     device.powerOn();
     return device;
   }

@@ -73,6 +73,7 @@ export class ScriptedBroker implements MqttPort {
   /** Number of the present connection; 0 before the first. */
   connection = 0;
 
+  private lastConnectMs = Number.NEGATIVE_INFINITY;
   private lastToken = 0;
   private asked: Subscribe | null = null;
   private readonly inFlight = new Map<number, number>();
@@ -120,8 +121,8 @@ export class ScriptedBroker implements MqttPort {
       certificate: this.text(certificate, certificateSize),
       privateKey: this.text(key, keySize),
     };
-    const last = this.connects.at(-1);
-    assert.ok(!last || connect.atMs - last.atMs > CONNECT_APART_MS, "CONNECTs too close together");
+    assert.ok(connect.atMs - this.lastConnectMs > CONNECT_APART_MS, "CONNECTs too close together");
+    this.lastConnectMs = connect.atMs;
     this.connects.push(connect);
     this.state = "opening";
     this.connection++;
@@ -160,8 +161,10 @@ export class ScriptedBroker implements MqttPort {
     if (this.state !== "closed") this.drop(Status.CONNECTION_LOST);
   }
 
-  /** The device lost its power. */
+  /** The device lost its power; what it may do is counted anew. */
   powerOff(): void {
+    this.lastConnectMs = Number.NEGATIVE_INFINITY;
+    this.lastPublishMs = Number.NEGATIVE_INFINITY;
     this.state = "closed";
     this.asked = null;
     this.inFlight.clear();

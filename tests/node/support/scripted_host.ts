@@ -343,6 +343,11 @@ export class ScriptedDevice {
         leave: () => Status.NOT_READY,
       },
       mqtt: this.broker,
+      gpio: {
+        mode: () => Status.UNSUPPORTED,
+        write: () => Status.UNSUPPORTED,
+        read: () => Status.UNSUPPORTED,
+      },
       crypto: { csr: (name) => this.makeCsr(`${Buffer.from(name)}`) },
     };
   }
