@@ -22,7 +22,7 @@ interface Options {
   readonly deadline: number;
 }
 
-const DEFAULT_APP = "assembly/apps/telemetry.ts";
+const DEFAULT_APP = "assembly/apps/all.ts";
 const DEFAULT_DIR = ".iot32";
 const DEADLINE_S = 30;
 const INTERRUPTED = 130;
@@ -33,8 +33,8 @@ to a real broker, and provisions itself with a claim certificate. Its state stay
 directory: at the next start it boots provisioned. Remove the directory for a new device.
 
 With --once: builds, boots a device with blank flash, claims, connects, sends three messages,
-receives one on devices/<thing>/command (the application must log it), loses its power, and boots a
-second time, which must provision nothing. Exit code 0 when every step was observed, else 1.
+receives one on devices/<thing>/command (the application must log it), applies a change of its shadow,
+runs a job, loses its power, and boots a second time, which must provision nothing. Exit code 0 when every step was observed, else 1.
 With --json it prints {"ok":true,"steps":[{"name","ok","detail"}...]}, and progress goes to stderr;
 without --once --json prints the timeline, one object a line.
 

@@ -1,5 +1,5 @@
-// Rules that a formatter does not know: who may import whom (docs/ARCHITECTURE.md), how long a line,
-// a function and a file may be, and that no generated file is stale. Prints each breach and exits 1.
+// Rules that a formatter does not know: who may import whom (docs/ARCHITECTURE.md), and how long a
+// line, a function and a file may be. Prints each breach and exits 1.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 const COLUMNS_MAX = 100;
-const FILE_LINES_MAX = 450;
+const FILE_LINES_MAX = 500;
+/** A suite is a list; it may be longer than a program. */
+const SUITE_LINES_MAX = 900;
 const FUNCTION_LINES_MAX = 70;
 
 /** Rooms of assembly/ from the ground up; a room imports itself and what stands before it. */
@@ -42,7 +44,8 @@ const isGenerated = (text: readonly string[]): boolean =>
 function checkLengths(file: string): void {
   const text = lines(file);
   if (isGenerated(text)) return;
-  if (text.length > FILE_LINES_MAX) breaches.push(`${file}: ${text.length} lines`);
+  const linesMax = file.startsWith("tests/") ? SUITE_LINES_MAX : FILE_LINES_MAX;
+  if (text.length > linesMax) breaches.push(`${file}: ${text.length} lines`);
   text.forEach((line, index) => {
     // A text for people, a link or a table row may be longer than the code around it.
     if (line.length > COLUMNS_MAX && !/["'`|]|https?:/.test(line)) {

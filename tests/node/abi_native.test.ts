@@ -61,7 +61,7 @@ function recordingPorts(log: string[]): Ports {
 
 function describeArg(entry: ImportEntry, arg: number | Uint8Array, index: number): string {
   if (typeof arg === "number") return String(arg);
-  if (Object.values(entry.params)[index] === "out") arg.forEach((_, i) => (arg[i] = pattern(i)));
+  if (Object.values(entry.params)[index] === "out") for (const i of arg.keys()) arg[i] = pattern(i);
   return `${arg.length}:${checksum(arg)}`;
 }
 

@@ -4,7 +4,10 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { STEPS } from "../../host-node/src/demo/steps.js";
 import { packageRoot } from "../../host-node/src/package_root.js";
@@ -57,6 +60,44 @@ test("start once takes a device from blank flash to a second boot, and says so i
   for (const step of report.steps) {
     assert.equal(step.ok, true, step.name);
     assert.notEqual(step.detail, "");
+  }
+});
+
+/** Runs `npm start` until its device has connected, then presses Ctrl-C. */
+async function startUntilConnected(dir: string) {
+  const script = join(packageRoot, "scripts", "run.mjs");
+  const child = spawn(process.execPath, [script, "start", "--json", "--dir", dir], {
+    cwd: packageRoot,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const names: string[] = [];
+  const notes: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { type, name, text } = JSON.parse(line) as Record<string, string>;
+    if (type === "event") names.push(name ?? "");
+    if (type === "note") notes.push(text ?? "");
+    if (name === "PUBLISH_SUCCEEDED") child.kill("SIGINT");
+  }
+  clearTimeout(limit);
+  return { code: await closed, names, notes };
+}
+
+test("start keeps its device until the next start, which boots it provisioned and says so", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "iot32-start-"));
+  try {
+    const first = await startUntilConnected(dir);
+    assert.equal(first.code, 0);
+    assert.ok(first.names.includes("PROVISIONED"));
+    const second = await startUntilConnected(dir);
+    assert.equal(second.code, 0);
+    assert.ok(second.names.includes("MQTT_CONNECTED"));
+    assert.ok(!second.names.includes("PROVISIONING"));
+    assert.ok(second.notes.some((text) => text.startsWith("provisioned in an earlier run")));
+    assert.ok(!first.notes.some((text) => text.startsWith("provisioned in an earlier run")));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
 });
 

@@ -202,6 +202,7 @@ export class JobsEngine {
     const now = this.#context.clock.now();
     const { job, execution } = next;
     const stepDeadline = stepDeadlineOf(execution, request, now);
+    if (execution.status === "IN_PROGRESS" && stepDeadline === execution.stepDeadline) return next;
     // What is under way keeps its details and version; only the step timer may start again.
     const started: ExecutionRecord =
       execution.status === "IN_PROGRESS"
@@ -340,7 +341,9 @@ export class JobsEngine {
     const { clock, limits } = this.#context;
     const now = clock.now();
     for (const job of this.#jobs.all()) {
-      const next = released(timedOut(job, now, limits), now, limits);
+      // Too many time-outs abort the job before it reaches more things.
+      const judged = settled(timedOut(job, now, limits), now);
+      const next = released(judged, now, limits);
       if (next !== job) this.#commit(next, now);
     }
     this.#schedule();

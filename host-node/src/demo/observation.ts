@@ -13,12 +13,14 @@ import type {
   RuleEvent,
 } from "../cloud/index.js";
 import type { Device, TrapReport } from "../device.js";
+import type { PinChange } from "../ports/gpio.js";
 import type { LogLine, SystemEvent } from "../ports/log.js";
 
 export type Observation =
   | { readonly type: "boot"; readonly reason: string }
   | { readonly type: "event"; readonly event: SystemEvent }
   | { readonly type: "log"; readonly line: LogLine }
+  | { readonly type: "pin"; readonly change: PinChange }
   | { readonly type: "trap"; readonly trap: TrapReport }
   | { readonly type: "off"; readonly why: string }
   | { readonly type: "connected"; readonly presence: PresenceConnected }
@@ -33,6 +35,7 @@ export function watchDevice(device: Device, see: See): void {
   device.on("boot", ({ name }) => see({ type: "boot", reason: name }));
   device.on("event", (event) => see({ type: "event", event }));
   device.on("log", (line) => see({ type: "log", line }));
+  device.on("pin", (change) => see({ type: "pin", change }));
   device.on("trap", (trap) => see({ type: "trap", trap }));
   device.on("off", ({ why }) => see({ type: "off", why }));
 }
@@ -111,6 +114,8 @@ export function inShort(observation: Observation): string {
     }
     case "log":
       return `log ${observation.line.text}`;
+    case "pin":
+      return `pin ${observation.change.pin} is ${observation.change.level}`;
     case "trap":
       return observation.trap.error.message;
     case "off":

@@ -2,7 +2,9 @@
 // provisions itself by claim, connects, talks both ways, loses its power, and comes back without
 // provisioning anything. `npm start -- --once` runs this list; a new ability adds its step here.
 
-import { Event, Mode } from "../abi.js";
+import { isDeepStrictEqual } from "node:util";
+import { Event, JobStatus, Mode } from "../abi.js";
+import type { PinChange } from "../ports/gpio.js";
 import type { SystemEvent } from "../ports/log.js";
 import { isOwnMessage, type Observation, shortId } from "./observation.js";
 import type { Stage } from "./stage.js";
@@ -28,6 +30,15 @@ export interface Step {
   run(context: StepContext): Promise<string>;
 }
 
+interface ShadowState {
+  readonly reported?: object;
+  readonly delta?: object;
+}
+
+/** What the sample application calls its shadow, and where its LED is. */
+const SHADOW = "lamp";
+const LED_PIN = 2;
+const BLINKS = 3;
 /** Telemetry messages that must come through. */
 const MESSAGES = 3;
 
@@ -187,6 +198,59 @@ const command: Step = {
   },
 };
 
+const pinChanges = (seen: readonly Observation[]): PinChange[] =>
+  seen.flatMap((item) => (item.type === "pin" && item.change.pin === LED_PIN ? [item.change] : []));
+
+const shadow: Step = {
+  name: "shadow",
+  async run({ stage, until, thing }) {
+    const handle = stage.cloud.shadow(thing, SHADOW);
+    const desired = { on: true, colour: "green" };
+    await until(
+      "the device to have its shadow in step",
+      (seen) => firstEvent(seen, Event.SHADOW_SYNCED),
+      0,
+    );
+    await handle.update({ state: { desired } });
+    await until("the LED to be switched on", (seen) => pinChanges(seen).at(-1)?.level === 1);
+    const topic = `$aws/things/${thing}/shadow/name/${SHADOW}/update`;
+    await until("the device to report it", (seen) =>
+      seen.some(
+        (item) =>
+          item.type === "publish" &&
+          item.message.topic === topic &&
+          item.message.payload.includes(`"colour":"${desired.colour}"`),
+      ),
+    );
+    // The cloud's own document is the judge: what is desired is reported, and nothing is left over.
+    const { state } = (await handle.get()) as { state: ShadowState };
+    require(isDeepStrictEqual(state.reported, desired), `reported: ${JSON.stringify(state)}`);
+    require(state.delta === undefined, `a delta is left: ${JSON.stringify(state.delta)}`);
+    return `desired ${JSON.stringify(desired)}, applied, reported, no delta left`;
+  },
+};
+
+const job: Step = {
+  name: "job",
+  async run({ stage, until, thing }) {
+    const document = { action: "blink", count: BLINKS, onTime: 60, offTime: 40 };
+    const jobId = `blink-${Math.floor(Math.random() * 1e6)}`;
+    await stage.cloud.createJob({ jobId, things: [thing], document });
+    const finished = await until(`the device to finish job ${jobId}`, (seen) =>
+      eventsOf(seen, Event.JOB_FINISHED).find((event) => event.text === jobId),
+    );
+    require(finished.value === JobStatus.SUCCEEDED, `the device says ${finished.value}`);
+    const [execution] = stage.cloud.listExecutions(jobId);
+    require(execution?.status === "SUCCEEDED", `the cloud says ${execution?.status}`);
+    const flashes = await until(`${BLINKS} flashes of the LED`, (seen) => {
+      const ends = pinChanges(seen).filter((change) => change.level === 0);
+      return ends.length >= BLINKS && ends;
+    });
+    require(flashes.length === BLINKS, `the LED went out ${flashes.length} times`);
+    return `${jobId} SUCCEEDED in the cloud, version ${execution!.versionNumber}`;
+  },
+};
+
 const powerOff: Step = {
   name: "power-off",
   async run({ stage, until, thing }) {
@@ -230,6 +294,8 @@ export const STEPS: readonly Step[] = [
   connect,
   telemetry,
   command,
+  shadow,
+  job,
   powerOff,
   secondBoot,
 ];
