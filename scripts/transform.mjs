@@ -1,10 +1,21 @@
-// Compile-time UTF-8 literals for AssemblyScript: `utf8("text")` becomes the address of a static,
-// NUL-terminated run of UTF-8 bytes. A String literal costs a 20-byte header and two bytes a
-// character, in flash and in linear memory. Used by every build, as-pect's too; the declaration
-// for editors stands in assembly/util/utf8.d.ts.
+// What every build does to the compiler, as-pect's builds too.
+//
+// Compile-time UTF-8 literals: `utf8("text")` becomes the address of a static, NUL-terminated run
+// of UTF-8 bytes. A String literal costs a 20-byte header and two bytes a character, in flash and in
+// linear memory. The declaration for editors stands in assembly/util/utf8.d.ts.
+//
+// The minimal runtime is ours, assembly/runtime/index.ts. The compiler would take another one by its
+// path, but then it reserves 32 KB for a shadow stack, which only its incremental collector needs.
 
+import { readFileSync } from "node:fs";
 import * as ast from "assemblyscript";
+import { libraryFiles } from "assemblyscript/asc";
 import { Transform } from "assemblyscript/transform";
+
+const runtime = new URL("../assembly/runtime/index.ts", import.meta.url);
+libraryFiles["rt/iot32"] = readFileSync(runtime, "utf8");
+// What an entry file exports becomes an export of the module: the entry only imports.
+libraryFiles["rt/index-minimal"] = 'import "./iot32";';
 
 const NAME = "utf8";
 

@@ -87,13 +87,13 @@ export function setVersion(number: i64): void {
   known = number;
 }
 
-/** Whether the job in hand is this execution. */
+/** Whether the job in hand is this execution; 0 when the answer broke off before its number. */
 export function is(jobId: usize, size: i32, execution: i64): bool {
   return (
     phase() != Phase.NONE &&
     size == idSize() &&
     memory.compare(id(), jobId, size) == 0 &&
-    <u32>execution == load<u32>(progress.job, EXECUTION)
+    (execution == 0 || <u32>execution == load<u32>(progress.job, EXECUTION))
   );
 }
 
@@ -104,8 +104,9 @@ export function hasDocument(): bool {
 
 /** A new connection: what a restart interrupted is no longer being written. */
 export function settle(): void {
+  if (isHere) return;
   if (phase() == Phase.FINISHING) store<u8>(progress.job, Phase.FINISHED, PHASE);
-  if (phase() == Phase.STARTING && !isHere) store<u8>(progress.job, Phase.STARTED, PHASE);
+  if (phase() == Phase.STARTING) store<u8>(progress.job, Phase.STARTED, PHASE);
 }
 
 /** A new job: the handler runs when the record says that it does. */
@@ -145,10 +146,8 @@ export function finish(status: u8, reason: usize): void {
 }
 
 export function finishText(status: u8, reason: usize, size: i32): void {
-  const now = phase();
-  if (now == Phase.NONE || now >= Phase.FINISHING) return;
-  reasonSize = min(size, DETAIL_BYTES_MAX);
-  memory.copy(details + DETAIL_BYTES_MAX, reason, reasonSize);
+  if (phase() != Phase.STARTED) return;
+  reasonSize = keepText(details + DETAIL_BYTES_MAX, reason, size);
   store<u8>(progress.job, status, RESULT);
   setPhase(Phase.FINISHING);
 }
@@ -156,9 +155,19 @@ export function finishText(status: u8, reason: usize, size: i32): void {
 /** How far the job is, for its statusDetails; and (not 0) a new step timeout in minutes. */
 export function setProgress(from: usize, size: i32, timeoutMinutes: i32): void {
   if (phase() != Phase.STARTED) return;
-  progressSize = min(size, DETAIL_BYTES_MAX);
-  memory.copy(details, from, progressSize);
+  progressSize = keepText(details, from, size);
   stepTimeoutMinutes = timeoutMinutes;
+}
+
+/** Copies a detail; returns its size. Cut between characters where it is too long, and without
+ * control characters, so that it needs at most twice its size in JSON. */
+function keepText(to: usize, from: usize, size: i32): i32 {
+  if (size > DETAIL_BYTES_MAX) {
+    size = DETAIL_BYTES_MAX;
+    while ((load<u8>(from + size) & 0xc0) == 0x80) size--;
+  }
+  for (let i = 0; i < size; i++) store<u8>(to + i, max(load<u8>(from + i), 0x20));
+  return size;
 }
 
 export function hasProgress(): bool {
@@ -222,6 +231,8 @@ export function deliver(): void {
     emit(Event.JOB_STARTED, load<u8>(progress.job, ATTEMPTS), id(), idSize());
     if (message.documentTooLarge) {
       finish(JobStatus.REJECTED, utf8("the document is larger than 1536 bytes"));
+    } else if (message.documentMalformed) {
+      finish(JobStatus.REJECTED, utf8("the document cannot be read"));
     } else {
       start(load<u8>(progress.job, ATTEMPTS));
     }

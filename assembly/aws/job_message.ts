@@ -42,6 +42,8 @@ let inText: bool = false;
 export let documentSize: i32 = 0;
 /** The document did not fit: there is none. */
 export let documentTooLarge: bool = false;
+/** The answer broke off: there is no document, and versions may be missing. */
+export let documentMalformed: bool = false;
 export let jobIdSize: i32 = 0;
 export let codeSize: i32 = 0;
 export let version: i64 = 0;
@@ -80,8 +82,11 @@ export function begin(keeps: bool): void {
   field = Field.NONE;
   skips = false;
   documentDepth = 0;
-  if (keeps) documentSize = 0;
-  documentTooLarge = false;
+  if (keeps) {
+    documentSize = 0;
+    documentTooLarge = false;
+    documentMalformed = false;
+  }
   inText = false;
   streams = false;
   jobIdSize = 0;
@@ -97,7 +102,10 @@ export function append(from: usize, size: i32, last: bool): bool {
   while (true) {
     const found = skips ? reader.skip() : reader.next();
     if (found == Token.MORE || found == Token.END) return true;
-    if (found == Token.ERROR) return false;
+    if (found == Token.ERROR) {
+      if (keepsDocument) documentMalformed = true;
+      return false;
+    }
     if (skips) skips = false;
     else if (documentDepth > 0) copy(found);
     else if (found == Token.KEY) onKey();

@@ -14,7 +14,7 @@ import { nowMs } from "../kernel/clock";
 import { emit } from "../kernel/events";
 import { Timer, setTimer } from "../kernel/timers";
 import { Backoff } from "../util/backoff";
-import { containsText, equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
+import { endsWithText, equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
 import { END, actionOf, findRow, nextOf } from "../util/machine";
 import { Client, add } from "./client";
 import * as job from "./job_in_hand";
@@ -140,13 +140,13 @@ function act(action: u8): void {
   switch (action) {
     case Action.SUBSCRIBE:
       mustAsk = false;
+      backoff.reset();
       want(utf8("notify-next"));
       break;
     case Action.ASK:
       ask();
       break;
     case Action.TAKE:
-      backoff.reset();
       takeNext();
       break;
     case Action.REPORT:
@@ -277,9 +277,9 @@ class Jobs extends Client {
     const size = topicSize - prefix;
     if (prefix < 0 || !startsWithText(leaf, size, utf8("jobs/"))) return false;
     reading = Reading.NOTHING;
-    if (containsText(leaf, size, utf8("/notify"))) mustAsk = true;
+    if (equalsText(leaf, size, utf8("jobs/notify-next"))) mustAsk = true;
     else if (equalsText(leaf, size, utf8("jobs/start-next/accepted"))) reading = Reading.NEXT;
-    else if (containsText(leaf, size, utf8("/rejected"))) reading = Reading.REJECTION;
+    else if (endsWithText(leaf, size, utf8("/rejected"))) reading = Reading.REJECTION;
     else reading = Reading.UPDATE;
     message.begin(reading == Reading.NEXT && !job.hasDocument());
     return true;
@@ -293,7 +293,8 @@ class Jobs extends Client {
     reading = Reading.NOTHING;
     if (!good) {
       emit(Event.JOB_REJECTED, Status.MALFORMED, message.jobId, message.jobIdSize);
-      step(Input.REJECTED);
+      // A document that cannot be read ends its job, or it would stand in front of all others.
+      step(was == Reading.NEXT && message.jobIdSize > 0 ? Input.ANSWERED : Input.REJECTED);
     } else if (message.token == <i64>token) {
       if (was == Reading.REJECTION) onRejected();
       else step(was == Reading.NEXT ? Input.ANSWERED : Input.ACCEPTED);

@@ -263,7 +263,9 @@ function recallUnacknowledged(): void {
   let entry = arena;
   while (entry < arena + used) {
     const late = isInFlight(entry) && <u32>nowMs - load<u32>(entry, SENT_AT) >= ACK_MS;
-    if (!late || !recall(entry, true)) entry += bytesOf(entry);
+    // A request of the library that is sent again would tell what was true once.
+    if (late && isInternal(entry)) end(entry, Event.PUBLISH_DROPPED);
+    else if (!late || !recall(entry, true)) entry += bytesOf(entry);
   }
 }
 

@@ -12,7 +12,7 @@ import { nowMs } from "../kernel/clock";
 import { emit } from "../kernel/events";
 import { Timer, setTimer } from "../kernel/timers";
 import { Backoff } from "../util/backoff";
-import { endsWithText, equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
+import { equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
 import { END, actionOf, findRow, nextOf } from "../util/machine";
 import { Client, add } from "./client";
 import * as queue from "./publish_queue";
@@ -76,6 +76,7 @@ const TABLE: usize = memory.data<u8>([
   State.SUBSCRIBING,  Input.DOWN,       Action.RECALL,      State.OFF,
   State.GETTING,      Input.ACCEPTED,   Action.RECONCILE,   State.SYNCED,
   State.GETTING,      Input.MISSING,    Action.RECONCILE,   State.SYNCED,
+  State.GETTING,      Input.CONFLICT,   Action.GET_AGAIN,   State.GETTING,
   State.GETTING,      Input.REJECTED,   Action.RETRY_LATER, State.WAITING,
   State.GETTING,      Input.TIMER,      Action.RETRY_LATER, State.WAITING,
   State.GETTING,      Input.DOWN,       Action.RECALL,      State.OFF,
@@ -99,7 +100,6 @@ let body: usize = 0;
 let tokenText: usize = 0;
 
 let count: i32 = 0;
-let lastToken: u32 = 0;
 /** The shadow whose message is being read. */
 let reading: i32 = -1;
 let leafRead: u8 = 0;
@@ -107,8 +107,13 @@ let leafRead: u8 = 0;
 /** One shadow; the class is the row of a table that application code may hold. */
 class Shadow {
   state: u8 = State.OFF;
-  /** Version of the newest message taken. */
+  /** Newest version known; an update that desires something is made on it. */
   version: i64 = 0;
+  /** Version of the newest state taken. Not that of an answer to an update: the delta that this
+   * very update caused has the same version, and may come behind it. */
+  taken: i64 = 0;
+  /** Version of a delta that overtook the document being got; 0 when none did. */
+  ahead: i64 = 0;
   /** Token of the request in flight. */
   token: u32 = 0;
   dueMs: u64 = 0;
@@ -152,6 +157,7 @@ function step(shadow: Shadow, input: u8): void {
 function act(shadow: Shadow, action: u8): void {
   switch (action) {
     case Action.SUBSCRIBE:
+      backoff.reset();
       subscribe(shadow);
       break;
     case Action.GET_AGAIN:
@@ -207,9 +213,10 @@ function want(shadow: Shadow, leaf: usize): void {
   if (status < 0) emit(Event.MQTT_SUBSCRIBE_FAILED, status, topics.topic, size);
 }
 
-/** Begins a request with a token of its own. */
+/** Begins a request with a token of its own; random, since answers to others are heard, too. */
 function beginRequest(shadow: Shadow): void {
-  shadow.token = ++lastToken;
+  sysRandom(body, 4);
+  shadow.token = load<u32>(body) | 1;
   shadow.dueMs = nowMs + ANSWER_MS;
   writer.begin(body, UPDATE_BYTES);
   writer.object();
@@ -225,6 +232,7 @@ function send(shadow: Shadow, leaf: usize): void {
 }
 
 function get(shadow: Shadow): void {
+  shadow.ahead = 0;
   beginRequest(shadow);
   writer.end();
   send(shadow, utf8("/get"));
@@ -247,15 +255,17 @@ function update(shadow: Shadow): void {
   }
   writer.key(utf8("state"));
   writer.object();
-  const reports = section(shadow, utf8("reported"), Mark.REPORT);
-  const desires = section(shadow, utf8("desired"), Mark.DESIRE);
+  const reports = section(shadow, utf8("reported"), Mark.REPORT, false);
+  const desires = section(shadow, utf8("desired"), Mark.DESIRE, reports);
   writer.end();
   writer.end();
   if (reports || desires) send(shadow, utf8("/update"));
+  else shadow.dueMs = nowMs; // all of it was refused
 }
 
-/** Writes the elements with this mark as a member, as many as fit, and moves them to SENT. */
-function section(shadow: Shadow, name: usize, which: u16): bool {
+/** Writes the elements with this mark as a member, as many as fit, and moves them to SENT. What does
+ * not fit waits for the next document, unless there is nothing else in this one: `filled`. */
+function section(shadow: Shadow, name: usize, which: u16, filled: bool): bool {
   if (!any(shadow, which)) return false;
   let some = false;
   writer.key(name);
@@ -266,7 +276,9 @@ function section(shadow: Shadow, name: usize, which: u16): bool {
     elements.write(i, writer);
     if (writer.size > UPDATE_BYTES - CLOSE_BYTES || writer.overflow) {
       writer.rewind(before);
-      break;
+      if (some || filled) break;
+      elements.refuse(i);
+      continue;
     }
     elements.unmark(i, which);
     elements.mark(i, which == Mark.REPORT ? Mark.SENT_REPORT : Mark.SENT_DESIRE);
@@ -298,7 +310,6 @@ function acknowledge(shadow: Shadow): void {
 
 /** The document of the cloud is there (or there is none): both sides become one. */
 function reconcile(shadow: Shadow): void {
-  backoff.reset();
   takeIncoming(shadow);
   for (let i = 0; i < elements.count; i++) {
     if (
@@ -315,21 +326,23 @@ function reconcile(shadow: Shadow): void {
 
 /** Takes the values that the message brought. What the application wants itself stands above. */
 function takeIncoming(shadow: Shadow): void {
+  shadow.taken = message.version;
   shadow.version = message.version;
   for (let i = 0; i < elements.count; i++) {
     if (elements.shadowOf(i) != shadow.index) continue;
     if (elements.has(i, Mark.MISMATCH)) {
       emit(Event.SHADOW_MISMATCH, i, elements.keyOf(i), elements.keySize(i));
-    } else if (elements.has(i, Mark.INCOMING) && !elements.has(i, Mark.DESIRE)) {
+    } else if (elements.has(i, Mark.INCOMING) && !elements.has(i, Mark.DESIRE | Mark.SENT_DESIRE)) {
       takeElement(i);
     }
   }
 }
 
 function takeElement(element: i32): void {
-  if (!elements.incomingIsPresent(element) || !elements.has(element, Mark.SET)) {
+  const same = elements.incomingIsPresent(element);
+  if (!same) elements.unmark(element, Mark.KNOWN);
+  if (!same || !elements.has(element, Mark.SET)) {
     elements.take(element);
-    elements.unmark(element, Mark.KNOWN);
     emit(Event.SHADOW_CHANGED, element, elements.keyOf(element), elements.keySize(element));
   }
   if (elements.isReported(element)) elements.mark(element, Mark.REPORT);
@@ -348,21 +361,24 @@ function leafOf(from: usize, size: i32): u8 {
   if (equalsText(from, size, utf8("/get/accepted"))) return Leaf.GET_ACCEPTED;
   if (equalsText(from, size, utf8("/update/accepted"))) return Leaf.UPDATE_ACCEPTED;
   if (equalsText(from, size, utf8("/update/delta"))) return Leaf.DELTA;
-  return endsWithText(from, size, utf8("/rejected")) ? Leaf.REJECTED : Leaf.OTHER;
+  const rejected =
+    equalsText(from, size, utf8("/get/rejected")) ||
+    equalsText(from, size, utf8("/update/rejected"));
+  return rejected ? Leaf.REJECTED : Leaf.OTHER;
 }
 
 /** A message has come whole. */
 function onMessage(shadow: Shadow): void {
   if (leafRead == Leaf.DELTA) {
     // Not before the document is known, and each version once: deltas come twice and out of order.
-    const fresh = message.version > shadow.version;
-    if (fresh && (shadow.state == State.SYNCED || shadow.state == State.UPDATING)) {
-      takeIncoming(shadow);
-    }
+    if (shadow.state == State.GETTING) shadow.ahead = message.version;
+    const known = shadow.state == State.SYNCED || shadow.state == State.UPDATING;
+    if (known && message.version > shadow.taken) takeIncoming(shadow);
     return;
   }
   if (message.token != <i64>shadow.token) return; // the answer to somebody else
   if (leafRead == Leaf.REJECTED) onRejected(shadow);
+  else if (message.version < shadow.ahead) step(shadow, Input.CONFLICT);
   else step(shadow, Input.ACCEPTED);
 }
 

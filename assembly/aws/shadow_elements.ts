@@ -6,7 +6,9 @@
 //            | shadow| type| options| key bytes| marks| text room| key | text | value | incoming value
 //   text     {u16 size, bytes} of the present text, then {u16 size, bytes} of the incoming one
 
+import { Event, Status } from "../abi/host";
 import { JsonWriter } from "../codec/json_writer";
+import { emit } from "../kernel/events";
 
 export const ELEMENTS_MAX: i32 = 24;
 const ELEMENT_BYTES: i32 = 32;
@@ -153,15 +155,24 @@ export function set(element: i32, value: i64): void {
   markChanged(element);
 }
 
-/** The same for a text; false when it does not fit. */
-export function setText(element: i32, from: usize, size: i32): bool {
-  if (size > <i32>load<u16>(at(element), 6)) return false;
+/** The same for a text; one that does not fit is refused, and the old one stays. */
+export function setText(element: i32, from: usize, size: i32): void {
+  if (<u32>size > <u32>load<u16>(at(element), 6)) return tooLarge(element);
   const text = textOf(element);
   const same = <i32>load<u16>(text) == size && memory.compare(text + 2, from, size) == 0;
-  if (same && has(element, Mark.SET)) return true;
+  if (same && has(element, Mark.SET)) return;
   putText(text, from, size);
   markChanged(element);
-  return true;
+}
+
+function tooLarge(element: i32): void {
+  emit(Event.SHADOW_REJECTED, Status.TOO_LARGE, keyOf(element), keySize(element));
+}
+
+/** Its value does not fit an update: it is not told to the cloud until it is set anew. */
+export function refuse(element: i32): void {
+  unmark(element, Mark.SET | Mark.REPORT | Mark.DESIRE);
+  tooLarge(element);
 }
 
 function putText(text: usize, from: usize, size: i32): void {

@@ -66,10 +66,9 @@ export class StringElement extends Element {
     const text = elements.textOf(this.index);
     return fromUtf8(text + 2, load<u16>(text));
   }
-  /** A text longer than the element's limit is not taken: isTooLong() tells before. */
+  /** A text longer than the element's limit is not taken, with the event SHADOW_REJECTED. */
   set value(to: string) {
-    const size = toUtf8(to);
-    if (size >= 0) elements.setText(this.index, textAt, size);
+    elements.setText(this.index, textAt, toUtf8(to));
   }
 }
 

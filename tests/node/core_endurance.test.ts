@@ -1,6 +1,6 @@
-// One million mixed events through the release module. The core allocates nothing after boot and
-// the application's garbage is collected between events: memory must not grow, and what the heap did
-// not use in the first thousand events is painted, and must never be touched.
+// One million mixed events through the release module. The core allocates nothing after boot, and
+// the garbage of the application is collected between events: memory must not grow, and what the
+// heap did not use in the first thousand events is painted, and must never be touched.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";

@@ -12,6 +12,7 @@ import type { Clock } from "../../host-node/src/clock.js";
 import type { LocalCloud } from "../../host-node/src/cloud/index.js";
 import { cleanUp, connectMqtt, temporaryDirectory } from "./cloud_support.js";
 import {
+  Collection,
   claimConfiguration,
   eventsOf,
   fastClock,
@@ -62,23 +63,14 @@ interface Telemetry {
   readonly uptimeMs: number;
 }
 
-/** Collects a device's telemetry; `enough` resolves when as many have come. */
-function collect(cloud: LocalCloud, name: string) {
-  const messages: Telemetry[] = [];
-  let news = (): void => {};
+/** Collects a device's telemetry as it arrives in the cloud. */
+function collect(cloud: LocalCloud, name: string): Collection<Telemetry> {
+  const messages = new Collection<Telemetry>("messages");
   cloud.on("publish", ({ topic, payload }) => {
     if (topic !== `devices/${name}/telemetry`) return;
-    messages.push(JSON.parse(payload.toString()) as Telemetry);
-    news();
+    messages.add(JSON.parse(payload.toString()) as Telemetry);
   });
-  const enough = async (count: number): Promise<void> => {
-    while (messages.length < count) {
-      await new Promise<void>((resolve) => {
-        news = resolve;
-      });
-    }
-  };
-  return { messages, enough };
+  return messages;
 }
 
 test("a device whose broker went away reconnects, subscribes again and sends what had queued", async () => {
@@ -109,13 +101,13 @@ test("a device whose broker went away reconnects, subscribes again and sends wha
     mark,
   );
   await late.enough(5);
-  const queued = late.messages.filter(({ uptimeMs }) => uptimeMs < restartedAt);
+  const queued = late.items.filter(({ uptimeMs }) => uptimeMs < restartedAt);
   assert.ok(queued.length >= 3, `${queued.length} messages were made while there was no broker`);
-  const sequences = new Set(late.messages.map(({ sequence }) => sequence));
+  const sequences = new Set(late.items.map(({ sequence }) => sequence));
   const oldest = Math.min(...sequences);
   const newest = Math.max(...sequences);
   assert.equal(sequences.size, newest - oldest + 1, `gaps in ${[...sequences]}`);
-  const lastEarly = Math.max(...early.messages.map(({ sequence }) => sequence));
+  const lastEarly = Math.max(...early.items.map(({ sequence }) => sequence));
   assert.ok(oldest <= lastEarly + 1, `lost between ${lastEarly} and ${oldest}`);
   assert.equal(specimen.count(Event.PUBLISH_DROPPED), 0);
 });
@@ -136,8 +128,7 @@ test("a device whose client id is taken slows down, and comes back when the othe
   await other.endAsync(true);
   const left = specimen.mark;
   await specimen.untilEvent(Event.MQTT_CONNECTED, "to come back when the other has left", left);
-  const { enough } = collect(cloud, specimen.name);
-  await enough(3);
+  await collect(cloud, specimen.name).enough(3);
   assert.equal(specimen.count(Event.MQTT_DISCONNECTED, left), 0);
 });
 
@@ -178,25 +169,19 @@ test("messages of several fragments arrive whole, and a larger one than the ring
   const cloud = await startRoomyCloud();
   const specimen = await workingDevice(cloud, fastClock(10), await digestModule());
   const topic = `devices/${specimen.name}/command`;
-  const answers: string[] = [];
-  let news = (): void => {};
-  cloud.subscribe(`devices/${specimen.name}/digest`, (_, payload) => {
-    answers.push(payload.toString());
-    news();
-  });
-  const payloads = [0, 1, 2000, 2048, 4100, 5900].map((size) => {
+  const answers = new Collection<string>("answers");
+  cloud.subscribe(`devices/${specimen.name}/digest`, (_, payload) =>
+    answers.add(payload.toString()),
+  );
+  const payloads = [0, 1, 2000, 2048, 4100, 4800].map((size) => {
     const bytes = Buffer.alloc(size);
     seededBytes(size)(bytes);
     return bytes;
   });
   for (const [index, payload] of payloads.entries()) {
     cloud.publish(topic, payload, 1);
-    while (answers.length <= index) {
-      await new Promise<void>((resolve) => {
-        news = resolve;
-      });
-    }
-    assert.equal(answers[index], digestOf(payload));
+    await answers.enough(index + 1);
+    assert.equal(answers.items[index], digestOf(payload));
   }
 
   const { mark } = specimen;

@@ -48,6 +48,8 @@ export interface BrokerOptions {
 }
 
 /** Aedes's own bound for MQTT 3.1, which the gate refuses anyway. */
+/** Who published an answer, in the broker's bookkeeping. */
+const ANSWERS = "answers";
 const ANY_CLIENT_ID_LENGTH = 65_535;
 
 export class Broker implements GateBroker, ConnectionListener {
@@ -65,6 +67,8 @@ export class Broker implements GateBroker, ConnectionListener {
   /** The newest connection of each client id. */
   readonly #byClientId = new Map<string, Connection>();
   readonly #byClient = new WeakMap<Client, Connection>();
+  /** Answers given so far. */
+  #answers = 0;
   readonly #clients = new WeakMap<Connection, Client>();
   /** Filters of clients with persistent sessions, as aedes keeps them too. */
   readonly #sessions = new Map<string, Map<string, 0 | 1>>();
@@ -338,7 +342,13 @@ export class Broker implements GateBroker, ConnectionListener {
         }
         const client = this.#clients.get(connection);
         if (connection.ended || client === undefined) return;
-        client.publish(packetOf(topic, payload, granted ?? qos), () => {});
+        // A number of its own: the client's would overtake messages that are queued for it already,
+        // and those would then be dropped as duplicates.
+        const packet = { ...packetOf(topic, payload, granted ?? qos), brokerId: ANSWERS };
+        const numbered = { ...packet, brokerCounter: ++this.#answers } as Parameters<
+          typeof client.publish
+        >[0];
+        client.publish(numbered, () => {});
       },
     };
   }

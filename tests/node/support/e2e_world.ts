@@ -107,6 +107,35 @@ export function newSpecimen(options: DeviceOptions): Specimen {
   return specimen;
 }
 
+/** Things that come one after the other, and a wait for them that ends. */
+export class Collection<T> {
+  readonly items: T[] = [];
+  private news: () => void = () => {};
+
+  constructor(private readonly what: string) {}
+
+  readonly add = (item: T): void => {
+    this.items.push(item);
+    this.news();
+  };
+
+  /** Resolves when `count` have come; throws when that takes too long. */
+  enough(count: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = (): void => {
+        reject(new Error(`${this.items.length} of ${count} ${this.what} after ${PATIENCE_MS} ms`));
+      };
+      const timer = setTimeout(late, PATIENCE_MS);
+      this.news = () => {
+        if (this.items.length < count) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.news();
+    });
+  }
+}
+
 /** Does `work` for each item, `width` at a time. */
 export async function inParallel<T>(
   items: readonly T[],

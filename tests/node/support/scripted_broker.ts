@@ -1,7 +1,7 @@
 // Port mqtt of the scripted device: a broker that answers as the test says, and by itself as a
-// friendly one. It watches, in every test, what AWS would punish: CONNECTs less than a second apart,
-// more than one SUBSCRIBE or UNSUBSCRIBE under way, publishes faster than 100 a second, more than
-// eight unacknowledged QoS 1 publishes; an offence throws out of the core's call.
+// friendly one. It watches, in every test, what AWS would punish: CONNECTs less than a second
+// apart, more than one SUBSCRIBE or UNSUBSCRIBE under way, publishes faster than 100 a second, more
+// than eight unacknowledged QoS 1 publishes; an offence throws out of the core's call.
 
 import assert from "node:assert/strict";
 import { EventKind, INBOX_BYTES, type MqttPort, Status } from "../../../host-node/src/abi.js";
@@ -266,7 +266,7 @@ export class ScriptedBroker implements MqttPort {
     this.agenda.post(EventKind.MQTT_PUBLISHED, token, status);
   }
 
-  /** A message for the device, in fragments of these sizes; as large as the inbox holds by itself. */
+  /** A message for the device, in fragments of these sizes, else as large as the inbox holds. */
   message(topic: string, payload: string | Uint8Array, sizes?: readonly number[]): void {
     const bytes = Buffer.from(payload as string);
     let offset = 0;

@@ -101,7 +101,7 @@ export class ScriptedDevice {
     );
   }
 
-  // ---- life --------------------------------------------------------------------------------------
+  // ---- life ------------------------------------------------------------------------------------
 
   /** Begins a life; the one before must have ended. */
   boot(reason: number = ResetReason.POWER_ON): this {
@@ -201,7 +201,7 @@ export class ScriptedDevice {
     return this.settle();
   }
 
-  // ---- the application ---------------------------------------------------------------------------
+  // ---- the application -------------------------------------------------------------------------
 
   /** Orders for each occurrence of a moment; null takes them back. */
   at(moment: number, give: (() => Uint8Array | null) | null): this {
@@ -259,7 +259,7 @@ export class ScriptedDevice {
     return report.state;
   }
 
-  // ---- records -----------------------------------------------------------------------------------
+  // ---- records ---------------------------------------------------------------------------------
 
   eventsOf(event: number): SystemEvent[] {
     return this.events.filter((entry) => entry.event === event);
@@ -311,7 +311,7 @@ export class ScriptedDevice {
     if (this.isRecording) this.reports.push(report);
   }
 
-  // ---- the other ports ---------------------------------------------------------------------------
+  // ---- the other ports -------------------------------------------------------------------------
 
   private ports(): Ports {
     return {
