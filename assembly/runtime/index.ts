@@ -26,7 +26,8 @@ let grey: usize = 0;
 
 function initialize(): void {
   bottom = ((__heap_base + WORD + 15) & ~15) - WORD;
-  top = (ASC_LOW_MEMORY_LIMIT ? <usize>ASC_LOW_MEMORY_LIMIT : memory.size() << 16) - HEADER;
+  const limit = ASC_LOW_MEMORY_LIMIT != 0 ? <usize>ASC_LOW_MEMORY_LIMIT : <usize>memory.size() << 16;
+  top = limit - HEADER;
   top -= (top - bottom) & 15;
   store<usize>(bottom, top - bottom);
 }
@@ -35,7 +36,7 @@ function initialize(): void {
 function mergeFree(block: usize): usize {
   let size = load<usize>(block);
   let next = block + size;
-  while (next < top && !(load<usize>(next) & USED)) {
+  while (next < top && (load<usize>(next) & USED) == 0) {
     size += load<usize>(next);
     next = block + size;
   }
@@ -47,7 +48,7 @@ function find(wanted: usize): usize {
   let block = bottom;
   while (block < top) {
     const word = load<usize>(block);
-    if (word & USED) {
+    if ((word & USED) != 0) {
       block += word & ~FLAGS;
     } else {
       const size = mergeFree(block);
@@ -60,7 +61,7 @@ function find(wanted: usize): usize {
 }
 
 function allocate(size: usize, flags: usize): usize {
-  if (!bottom) initialize();
+  if (bottom == 0) initialize();
   if (size > 0x8000) assert(false, "out of memory");
   const wanted = (size + WORD + 15) & ~15;
   const block = find(wanted);
@@ -97,7 +98,7 @@ export function __realloc(pointer: usize, size: usize): usize {
 export function __new(size: usize, id: i32): usize {
   const header = allocate(HEADER + size, USED | OBJECT);
   store<u32>(header, 0);
-  store<u32>(header, id, 8);
+  store<i32>(header, id, 8);
   store<u32>(header, <u32>size, 12);
   return header + HEADER;
 }
@@ -149,7 +150,7 @@ export function __collect(): void {
   }
   for (let block = bottom; block < top; ) {
     const word = load<usize>(block);
-    if ((word & OBJECT) && load<u32>(block + WORD) != epoch) store<usize>(block, word & ~FLAGS);
+    if ((word & OBJECT) != 0 && load<u32>(block + WORD) != epoch) store<usize>(block, word & ~FLAGS);
     block += word & ~FLAGS;
   }
 }

@@ -104,10 +104,8 @@ describe("a restart", () => {
   ] as const) {
     it(`asked for ${title} comes soon`, () => {
       const device = new ScriptedDevice();
-      device.once(Event.MODE_CHANGED, orders.restart(1));
       device.wifiMs = 1;
       device.broker.onConnect = () => "silent";
-      device.at(Event.MODE_CHANGED, null);
       device.boot().until(() => isThere(device));
       if (device.isWifiUp) device.order(orders.restart());
       else device.once(Event.WIFI_CONNECTED, orders.restart());

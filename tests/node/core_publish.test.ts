@@ -19,6 +19,8 @@ import { ScriptedDevice } from "./support/scripted_host.js";
 
 const PACE_MS = 12;
 const ACK_MS = 20_000;
+/** Orders carried out in one step: what they leave is collected behind it. */
+const BATCH = 40;
 
 describe("a publish", () => {
   it("of QoS 0 succeeds when it is handed over", () => {
@@ -124,11 +126,11 @@ describe("a publish", () => {
     device.order(orders.overflow(Overflow.REPLACE_BY_TOPIC));
     let count = 0;
     device.broker.acceptsPublish = () => Status.BUSY;
-    const batch = Buffer.concat(Array.from({ length: 400 }, () => orders.publish("t", "")));
-    while (count + 400 < 65_535) {
+    const batch = Buffer.concat(Array.from({ length: BATCH }, () => orders.publish("t", "")));
+    while (count + BATCH < 65_535) {
       device.order(batch);
       device.runFor(0);
-      count += 400;
+      count += BATCH;
     }
     device.isRecording = true;
     const rest = 65_535 - count;
