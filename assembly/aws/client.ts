@@ -59,6 +59,7 @@ export function run(): void {
   let each = first;
   while (each !== null) {
     each.deliver();
+    __collect();
     each.pump();
     each = each.next;
   }

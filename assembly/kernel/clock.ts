@@ -15,7 +15,11 @@ export function setNow(now32: u32): void {
   nowMs = high | now32;
 }
 
+/** When this life began, on the same clock. */
+export let startMs: u64 = 0;
+
 /** First event of a life: whatever the counter says is not a wrap. */
 export function startClock(now32: u32): void {
   last = now32;
+  startMs = now32;
 }

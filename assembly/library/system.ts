@@ -2,7 +2,7 @@
 
 import { Mode } from "../abi/host";
 import * as events from "../kernel/events";
-import { nowMs } from "../kernel/clock";
+import { nowMs, startMs } from "../kernel/clock";
 import * as application from "../system/application";
 import * as modes from "../system/modes";
 import * as restarts from "../system/restart";
@@ -72,9 +72,9 @@ export function cancel(timer: i32): void {
   application.stopTimer(timer);
 }
 
-/** Milliseconds of the host's clock; never goes back. */
+/** Milliseconds since this life began. */
 export function uptimeMs(): u64 {
-  return nowMs;
+  return nowMs - startMs;
 }
 
 /** Restarts after `delayMs`, with the session closed and all flash operations finished. */

@@ -1,5 +1,6 @@
 // The application's callbacks: its event handler and its timers. They run at the end of a step,
-// never inside a machine, so that they may call anything in the library. Registered by index.ts.
+// never inside a machine, so that they may call anything in the library. Behind each of them its
+// garbage is collected: no object is on the stack then. Registered by library/system.ts.
 
 import { APPLICATION_TIMERS, Timer, clearTimer, setTimer, timerIsSet } from "../kernel/timers";
 import * as events from "../kernel/events";
@@ -11,8 +12,6 @@ const DELIVERIES_MAX: i32 = 32;
 const timers: usize = memory.data(APPLICATION_TIMERS * 8, 4);
 
 let handler: (event: u8, value: i32) => void = (event: u8, value: i32) => {};
-/** Some code of the application ran since collect() was asked last. */
-let ran: bool = false;
 
 export function onEvent(handle: (event: u8, value: i32) => void): void {
   handler = handle;
@@ -44,21 +43,14 @@ export function onTimer(number: i32): void {
   const callback = changetype<() => void>(<usize>load<u32>(slot));
   const periodMs = load<u32>(slot, 4);
   if (periodMs > 0) setTimer(Timer.APPLICATION + number, periodMs);
-  ran = true;
   callback();
+  __collect();
 }
 
 /** Tells the application what happened. */
 export function deliver(): void {
   for (let i = 0; i < DELIVERIES_MAX && events.takeEvent(); i++) {
-    ran = true;
     handler(events.event, events.value);
+    __collect();
   }
-}
-
-/** Whether application code ran since the last call: then there may be garbage to collect. */
-export function takeRan(): bool {
-  const was = ran;
-  ran = false;
-  return was;
 }

@@ -34,7 +34,6 @@ export function dispatch(kind: i32, now: u32, a: i32, b: i32, payload: usize, si
   route(kind, a, b, payload, size);
   fireTimers();
   settle();
-  if (application.takeRan()) __collect();
   return eventsWait() ? 0 : waitMs(slotsFor(modes.applicationRuns()));
 }
 

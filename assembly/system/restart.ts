@@ -3,6 +3,7 @@
 // as it takes: a write that was accepted is never thrown away.
 
 import { Event, sysRestart } from "../abi/host";
+import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
@@ -45,5 +46,7 @@ export function pump(): void {
   if (stage != Stage.CLOSING || records.busy()) return;
   if (!session.isOff() && timerIsSet(Timer.RESTART)) return;
   stage = Stage.DONE;
+  queue.onDown(false);
+  queue.clear(); // what was not sent is told to be dropped, not just forgotten
   sysRestart();
 }

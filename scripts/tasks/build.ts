@@ -1,6 +1,6 @@
 // `npm run build`: every application of assembly/apps for every target of asconfig.json, into
-// build/<target>/<application>.wasm, each compared with the ABI's table before it is written. Prints
-// a table of sizes; exits 1 when a build fails or a module differs from the table.
+// build/<target>/<application>.wasm, each compared with the ABI's table before it is written.
+// Prints a table of sizes; exits 1 when a build fails or a module differs from the table.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";

@@ -33,8 +33,9 @@ to a real broker, and provisions itself with a claim certificate. Its state stay
 directory: at the next start it boots provisioned. Remove the directory for a new device.
 
 With --once: builds, boots a device with blank flash, claims, connects, sends three messages,
-receives one on devices/<thing>/command (the application must log it), applies a change of its shadow,
-runs a job, loses its power, and boots a second time, which must provision nothing. Exit code 0 when every step was observed, else 1.
+receives one on devices/<thing>/command (the application must log it), applies a change of its
+shadow, runs a job, loses its power, and boots a second time, which must provision nothing. Exit
+code 0 when every step was observed, else 1.
 With --json it prints {"ok":true,"steps":[{"name","ok","detail"}...]}, and progress goes to stderr;
 without --once --json prints the timeline, one object a line.
 

@@ -1,6 +1,6 @@
-// A device in a process of its own is killed with SIGKILL at moments that a seed decides, and started
-// again on the same flash file, until it connects before the next kill. It must then be provisioned,
-// with exactly one active certificate, and its flash must have mounted every time.
+// A device in a process of its own is killed with SIGKILL at moments that a seed decides, and
+// started again on the same flash file, until it connects before the next kill. It must then be
+// provisioned, with exactly one active certificate, and its flash must have mounted every time.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

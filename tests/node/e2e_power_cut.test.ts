@@ -1,6 +1,7 @@
-// The power is cut at every moment of a provisioning that the core can tell from the next one: after
-// each call to the host, before each event, and in the middle of each flash operation. Whatever the
-// moment, the device must end in mode Normal, connected, with exactly one active certificate.
+// The power is cut at every moment of a provisioning that the core can tell from the next one:
+// after each call to the host, before each event, and in the middle of each flash operation.
+// Whatever the moment, the device must end in mode Normal, connected, with exactly one active
+// certificate.
 //
 // Each cut is a device of its own with blank flash and a clock that runs ten times as fast, against
 // real TLS and a real broker. No moment is left out; only the RSA keys are made beforehand.

@@ -1,6 +1,6 @@
-// Provisioning from end to end: blank flash, the compiled core, real TLS and certificates, the local
-// cloud. What works, what a second boot does not do again, and what a device says when it is refused,
-// and that it goes on by itself once the reason is gone.
+// Provisioning from end to end: blank flash, the compiled core, real TLS and certificates, the
+// local cloud. What works, what a second boot does not do again, and what a device says when it is
+// refused, and that it goes on by itself once the reason is gone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -9,6 +9,7 @@ import pc from "picocolors";
 import { packageRoot } from "../package_root.js";
 import { buildCommand } from "./build.js";
 import { cloudCommand } from "./cloud.js";
+import { imageCommand } from "./image.js";
 import { groupCommand, jobCommand, thingCommand } from "./job.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
@@ -20,8 +21,11 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "
 const program = new Command("iot32")
   .description("AWS IoT for ESP32: build applications, run devices, run a cloud for them")
   .version(version)
+  // --version after a command is that command's own.
+  .enablePositionalOptions()
   .addCommand(buildCommand())
   .addCommand(runCommand())
+  .addCommand(imageCommand())
   .addCommand(cloudCommand())
   .addCommand(shadowCommand())
   .addCommand(jobCommand())

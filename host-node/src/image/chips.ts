@@ -68,11 +68,7 @@ const riscv = (bus: AddressRange, changes: Partial<Row> = {}): Row => ({
 });
 
 const ROWS: readonly (readonly [string, number, Row])[] = [
-  [
-    "esp32",
-    0x00,
-    xtensa(range(0x3f400000, 0x3f800000), range(0x400d0000, 0x40400000), 0x40080000),
-  ],
+  ["esp32", 0x00, xtensa(range(0x3f400000, 0x3f800000), range(0x400d0000, 0x40400000), 0x40080000)],
   [
     "esp32s2",
     0x02,

@@ -11,7 +11,7 @@
 
 import { createHash } from "node:crypto";
 import { APP_DESCRIPTION_BYTES } from "./app_description.js";
-import { hex, type ImageProblem } from "./image_error.js";
+import { ImageError, type ImageProblem } from "./image_error.js";
 
 export const MODULE_DESCRIPTOR_BYTES = 64;
 export const MODULE_DESCRIPTOR_VERSION = 1;
@@ -43,6 +43,9 @@ export interface ModuleReading {
 
 /** The descriptor of a module that is placed directly behind it. */
 export function encodeModuleDescriptor(module: Uint8Array, abiVersion: number): Uint8Array {
+  if (!Number.isInteger(abiVersion) || abiVersion < 0 || abiVersion > 0xffff) {
+    throw new ImageError("bad-number", 6, `${abiVersion} is not an ABI version: 0 to 65535`);
+  }
   const target = Buffer.alloc(MODULE_DESCRIPTOR_BYTES);
   target.writeUInt32LE(MODULE_DESCRIPTOR_MAGIC, 0);
   target.writeUInt16LE(MODULE_DESCRIPTOR_VERSION, 4);
@@ -101,7 +104,7 @@ function readBytes(segment: Buffer, descriptor: Buffer, position: number): Modul
     return { problem: { code: "bad-module-hash", position: at, message } };
   }
   if (!bytes.subarray(0, WASM_MAGIC.length).equals(WASM_MAGIC)) {
-    const message = `at byte ${hex(position + offset)} there is no WebAssembly module`;
+    const message = `at byte ${position + offset} there is no WebAssembly module`;
     return { problem: { code: "not-a-module", position: position + offset, message } };
   }
   return {

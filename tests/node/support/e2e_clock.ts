@@ -1,5 +1,6 @@
-// Time and chance for the end-to-end tests: a clock that runs faster than the wall's, and numbers that
-// repeat for a seed. Apart from the rest, because a device in a process of its own needs no more.
+// Time and chance for the end-to-end tests: a clock that runs faster than the wall's, and numbers
+// that repeat for a seed. Apart from the rest, because a device in a process of its own needs no
+// more.
 
 import { type Clock, realClock } from "../../../host-node/src/clock.js";
 

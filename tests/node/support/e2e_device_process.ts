@@ -1,6 +1,6 @@
-// One device in a process of its own, to be killed: its flash file is all that stays. Arguments: the
-// module, the flash file, the configuration document, the clock's factor. Prints the name and value
-// of each system event on a line, and runs until it is killed.
+// One device in a process of its own, to be killed: its flash file is all that stays. Arguments:
+// the module, the flash file, the configuration document, the clock's factor. Prints the name and
+// value of each system event on a line, and runs until it is killed.
 
 import { readFileSync } from "node:fs";
 import { Device } from "../../../host-node/src/device.js";

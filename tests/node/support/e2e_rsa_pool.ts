@@ -1,6 +1,6 @@
-// RSA keys made beforehand. Making one takes longer than all the rest of a provisioning, and hundreds
-// of devices want one each; the cloud takes its keys from this pool instead, and issues a certificate
-// of its own for each device all the same. Messages keep the size that RSA gives them.
+// RSA keys made beforehand. Making one takes longer than all the rest of a provisioning, and
+// hundreds of devices want one each; the cloud takes its keys from this pool instead, and issues a
+// certificate of its own for each device all the same. Messages keep the size that RSA gives them.
 
 import { generateKeyPairSync } from "node:crypto";
 import { createRequire, syncBuiltinESMExports } from "node:module";

@@ -1,7 +1,7 @@
 // What the end-to-end tests share: a local cloud on loopback with quotas that leave room for many
 // devices, devices of real parts with a journal of what they did, and a clock that runs faster than
-// the wall's, so that back-offs of minutes pass in seconds. Nothing here stands in for a part of the
-// product: core, host, broker, TLS and certificates are the ones that users run.
+// the wall's, so that back-offs of minutes pass in seconds. Nothing here stands in for a part of
+// the product: core, host, broker, TLS and certificates are the ones that users run.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
