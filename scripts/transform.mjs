@@ -1,11 +1,12 @@
 // What every build does to the compiler, as-pect's builds too.
 //
 // Compile-time UTF-8 literals: `utf8("text")` becomes the address of a static, NUL-terminated run
-// of UTF-8 bytes. A String literal costs a 20-byte header and two bytes a character, in flash and in
-// linear memory. The declaration for editors stands in assembly/util/utf8.d.ts.
+// of UTF-8 bytes. A String literal costs a 20-byte header and two bytes a character, in flash and
+// in linear memory. The declaration for editors stands in assembly/util/utf8.d.ts.
 //
-// The minimal runtime is ours, assembly/runtime/index.ts. The compiler would take another one by its
-// path, but then it reserves 32 KB for a shadow stack, which only its incremental collector needs.
+// The minimal runtime is ours, assembly/runtime/index.ts. The compiler would take another one by
+// its path, but then it reserves 32 KB for a shadow stack, which only its incremental collector
+// needs.
 
 import { readFileSync } from "node:fs";
 import * as ast from "assemblyscript";
@@ -66,7 +67,9 @@ export default class Utf8Literals extends Transform {
     }
   }
 
-  /** Replaces the calls in every child of `node`; nodes link back to their parents, hence `seen`. */
+  /**
+   * Replaces the calls in every child of `node`; nodes link back to their parents, hence `seen`.
+   */
   visit(node, seen) {
     if (seen.has(node)) return;
     seen.add(node);

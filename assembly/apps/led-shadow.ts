@@ -1,4 +1,5 @@
-// Sample: a LED and its colour as a named shadow. The cloud desires, the device applies and reports.
+// Sample: a LED and its colour as a named shadow. The cloud desires, the device applies and
+// reports.
 
 import { gpio, log, shadow, system } from "../index";
 

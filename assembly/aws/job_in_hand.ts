@@ -1,7 +1,7 @@
 // The job in hand: what it is, how far it is, and what it came to; a part of the SYSTEM_STATUS
 // record. jobs.ts brings it and tells its result; the application's handlers do the work.
 //
-//   NONE -> STARTING -> STARTED -> FINISHING -> FINISHED -> NONE     (-ING: until the record is written)
+//   NONE -> STARTING -> STARTED -> FINISHING -> FINISHED -> NONE   (-ING: until it is in flash)
 
 import { Event, JobStatus } from "../abi/host";
 import { JsonWriter } from "../codec/json_writer";

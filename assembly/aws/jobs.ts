@@ -1,11 +1,11 @@
-// Jobs: one at a time. The link to the service is a machine; beside it stands the job in hand, which
-// goes on while the device is offline. What the job has come to is a record BEFORE the effect that
-// depends on it: STARTED before the handler runs, FINISHED with its result before the service is
-// told. So a restart inside a job resumes it (at most ATTEMPTS_MAX times) or fails it, never loops,
-// and a result is told even if the power failed between the work and the telling.
-// Every doubt (a new connection, a notification, a missing answer) is settled by asking start-next,
-// which answers with the job in progress first, or without one when the cloud has cancelled it.
-// Source: AWS IoT Core developer guide, «Jobs device MQTT API operations».
+// Jobs: one at a time. The link to the service is a machine; beside it stands the job in hand,
+// which goes on while the device is offline. What the job has come to is a record BEFORE the effect
+// that depends on it: STARTED before the handler runs, FINISHED with its result before the service
+// is told. So a restart inside a job resumes it (at most ATTEMPTS_MAX times) or fails it, never
+// loops, and a result is told even if the power failed between the work and the telling. Every
+// doubt (a new connection, a notification, a missing answer) is settled by asking start-next, which
+// answers with the job in progress first, or without one when the cloud has cancelled it. Source:
+// AWS IoT Core developer guide, «Jobs device MQTT API operations».
 
 import { Dataset, Event, Status, sysRandom } from "../abi/host";
 import { JsonWriter } from "../codec/json_writer";

@@ -31,7 +31,9 @@ export namespace Overflow {
   export const REFUSE_NEWEST: u8 = 0;
   /** The oldest ones that are not in flight make room, each with its PUBLISH_DROPPED. */
   export const DROP_OLDEST: u8 = 1;
-  /** A waiting one of the same topic is replaced (at any time, not only when full); else refused. */
+  /**
+   * A waiting one of the same topic is replaced (at any time, not only when full); else refused.
+   */
   export const REPLACE_BY_TOPIC: u8 = 2;
 }
 

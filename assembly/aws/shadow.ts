@@ -188,7 +188,9 @@ function act(shadow: Shadow, action: u8): void {
   }
 }
 
-/** Writes "$aws/things/<thing>/shadow" or ".../shadow/name/<name>", then `leaf` (or 0); its size. */
+/**
+ * Writes "$aws/things/<thing>/shadow" or ".../shadow/name/<name>", then `leaf` (or 0); its size.
+ */
 function putTopic(shadow: Shadow, leaf: usize): i32 {
   let end = putText(topics.begin(), utf8("shadow"));
   if (shadow.nameSize > 0) {

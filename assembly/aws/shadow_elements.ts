@@ -222,7 +222,9 @@ export function take(element: i32): void {
   mark(element, Mark.SET | Mark.CHANGED);
 }
 
-/** Writes the bits of an f64 as JSON: set by the float element of the library, else never called. */
+/**
+ * Writes the bits of an f64 as JSON: set by the float element of the library, else never called.
+ */
 export let writeFloat: (writer: JsonWriter, bits: i64) => void = (
   _writer: JsonWriter,
   _bits: i64,

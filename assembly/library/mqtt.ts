@@ -53,7 +53,9 @@ export function publishBytes(
   return queue.push(textAt, topicSize, payload.dataStart, payload.length, flags);
 }
 
-/** Wants a filter now and after each reconnect. OK, INVALID_ARGUMENT or NO_SPACE (1 KB of filters). */
+/**
+ * Wants a filter now and after each reconnect. OK, INVALID_ARGUMENT or NO_SPACE (1 KB of filters).
+ */
 export function subscribe(filter: string, qos: u8 = 0): i32 {
   return subscriptions.add(textAt, toUtf8(filter), qos, Owner.APPLICATION);
 }

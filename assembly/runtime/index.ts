@@ -26,8 +26,8 @@ let grey: usize = 0;
 
 function initialize(): void {
   bottom = ((__heap_base + WORD + 15) & ~15) - WORD;
-  const limit = ASC_LOW_MEMORY_LIMIT != 0 ? <usize>ASC_LOW_MEMORY_LIMIT : <usize>memory.size() << 16;
-  top = limit - HEADER;
+  const pages = <usize>memory.size() << 16;
+  top = (ASC_LOW_MEMORY_LIMIT != 0 ? <usize>ASC_LOW_MEMORY_LIMIT : pages) - HEADER;
   top -= (top - bottom) & 15;
   store<usize>(bottom, top - bottom);
 }
@@ -150,7 +150,8 @@ export function __collect(): void {
   }
   for (let block = bottom; block < top; ) {
     const word = load<usize>(block);
-    if ((word & OBJECT) != 0 && load<u32>(block + WORD) != epoch) store<usize>(block, word & ~FLAGS);
+    const isLost = (word & OBJECT) != 0 && load<u32>(block + WORD) != epoch;
+    if (isLost) store<usize>(block, word & ~FLAGS);
     block += word & ~FLAGS;
   }
 }

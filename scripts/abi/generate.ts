@@ -1,6 +1,6 @@
 // The files that are generated from assembly/abi/abi.json, and whether those on disk are what the
-// table says. They are compared byte by byte: an edited or outdated one is stale, whatever the edit.
-// Called by main.ts and by the tests.
+// table says. They are compared byte by byte: an edited or outdated one is stale, whatever the
+// edit. Called by main.ts and by the tests.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
-// The rules of the message broker, one by one, with a client that may send anything. Each test looks at
-// both sides: what the client sees, and which rule the cloud names. Time stands still unless advanced.
+// The rules of the message broker, one by one, with a client that may send anything. Each test
+// looks at both sides: what the client sees, and which rule the cloud names. Time stands still
+// unless advanced.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

@@ -1,5 +1,6 @@
-// Who gets in, and how connections end: certificates in every state, client ids, rates, policies, wills,
-// take-over of a client id, persistent sessions, and the presence events that tell others about it.
+// Who gets in, and how connections end: certificates in every state, client ids, rates, policies,
+// wills, take-over of a client id, persistent sessions, and the presence events that tell others
+// about it.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

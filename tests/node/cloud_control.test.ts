@@ -1,5 +1,6 @@
-// The control channel and the commands on it: the socket's rights and its end, what happens without a
-// cloud or with two, and each command as a person and as a script meets it, in a process of its own.
+// The control channel and the commands on it: the socket's rights and its end, what happens without
+// a cloud or with two, and each command as a person and as a script meets it, in a process of its
+// own.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -155,7 +155,9 @@ export async function sdkRefusal<Model>(request: Promise<unknown>): Promise<Mode
 /** Messages of the SDK's streams, by stream, in order. */
 export type Streams = Readonly<Record<StreamName, () => Promise<Body>>>;
 
-/** Connects the SDK as a thing, in a process of its own, and opens streams; waits until they are. */
+/**
+ * Connects the SDK as a thing, in a process of its own, and opens streams; waits until they are.
+ */
 export async function openStreams(
   { cloud }: TestCloud,
   target: Pick<StreamsRequest, "thingName" | "shadowName" | "streams">,

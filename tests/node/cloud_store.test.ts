@@ -1,5 +1,5 @@
-// The registry on disk: whole transactions or none, a torn temporary file, a file edited by hand, and a
-// process that is killed in the middle of writing, again and again.
+// The registry on disk: whole transactions or none, a torn temporary file, a file edited by hand,
+// and a process that is killed in the middle of writing, again and again.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -128,7 +128,9 @@ const WRITER = `
     process.stdout.write(i + "\\n");
   }`;
 
-/** Lets the writer report \`count\` transactions, then kills it; answers the last one it reported. */
+/**
+ * Lets the writer report \`count\` transactions, then kills it; answers the last one it reported.
+ */
 async function killAfter(directory: string, count: number): Promise<number> {
   const argv = ["--input-type=module", "-e", WRITER, STORE_MODULE, directory];
   const writer: ChildProcess = spawn(process.execPath, argv, {

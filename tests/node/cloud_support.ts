@@ -1,6 +1,7 @@
-// What the tests of the local cloud share: a clock that stands still until it is advanced, a cloud in a
-// directory of its own, and an MQTT client that sends any packet, right or wrong, and says what came
-// back. Everything started here is ended by `cleanUp`, so that the test process ends by itself.
+// What the tests of the local cloud share: a clock that stands still until it is advanced, a cloud
+// in a directory of its own, and an MQTT client that sends any packet, right or wrong, and says
+// what came back. Everything started here is ended by `cleanUp`, so that the test process ends by
+// itself.
 
 import "reflect-metadata";
 import assert from "node:assert/strict";
@@ -100,7 +101,9 @@ export const ALLOW_ALL = {
   Statement: [{ Effect: "Allow" as const, Action: "iot:*", Resource: "*" }],
 };
 
-/** The registry of this process's first cloud: others start from it, and save the making of keys. */
+/**
+ * The registry of this process's first cloud: others start from it, and save the making of keys.
+ */
 let firstRegistry: string | null = null;
 
 export async function startCloud(options: Partial<LocalCloudOptions> = {}): Promise<TestCloud> {
@@ -131,7 +134,9 @@ export async function startCloud(options: Partial<LocalCloudOptions> = {}): Prom
 
 const EC = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** A certificate that may do everything, for an EC key: made faster than the cloud makes RSA keys. */
+/**
+ * A certificate that may do everything, for an EC key: made faster than the cloud makes RSA keys.
+ */
 export async function issue(
   cloud: LocalCloud,
   options: IssueOptions = {},

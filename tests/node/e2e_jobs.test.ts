@@ -26,7 +26,7 @@ it("blink-job blinks as often and as long as its document says, without waiting"
   );
   for (const [at, { atMs, level }] of edges.slice(0, -1).entries()) {
     const lengthMs = edges[at + 1]!.atMs - atMs;
-    assert.ok(lengthMs >= (level === 1 ? 59 : 29), `${lengthMs} ms at ${level}`);
+    assert.ok(lengthMs >= (level === 1 ? 57 : 27), `${lengthMs} ms at ${level}`);
   }
   for (const count of [0, 101]) {
     create(desk, `many-${count}`, { action: "blink", count });

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { Event } from "../../host-node/src/abi.js";
 import { cleanUp } from "./cloud_support.js";
 import { Desk, THING } from "./support/shadow_jobs_desk.js";
@@ -23,7 +24,7 @@ async function stateOf(desk: Desk): Promise<State> {
 async function untilReported(desk: Desk, expected: object): Promise<void> {
   await desk.until(`${JSON.stringify(expected)} is reported`, async () => {
     const { reported } = await stateOf(desk).catch(() => ({}) as State);
-    return JSON.stringify(reported) === JSON.stringify(expected);
+    return isDeepStrictEqual(reported, expected);
   });
 }
 

@@ -1,6 +1,7 @@
-// `iot32 cloud`: runs the local cloud until it is told to stop. The first line of output says where it
-// listens and which files a device needs; with --json it and every following line is a JSON object,
-// without it what follows is a log for people. The command is assembled into `iot32` by main.ts.
+// `iot32 cloud`: runs the local cloud until it is told to stop. The first line of output says where
+// it listens and which files a device needs; with --json it and every following line is a JSON
+// object, without it what follows is a log for people. The command is assembled into `iot32` by
+// main.ts.
 
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
@@ -20,11 +21,11 @@ const PAYLOAD_SHOWN_CHARACTERS = 100;
 
 const EXPLANATION = `
 An AWS IoT Core for one desk: MQTT 3.1.1 over mutual TLS with a CA of its own, fleet provisioning by
-claim (keys made here, or a signing request), policies for each certificate, presence events, and the
-quotas of AWS IoT, enforced. When a client breaks a rule, the log names it.
+claim (keys made here, or a signing request), policies for each certificate, presence events,
+and the quotas of AWS IoT, enforced. When a client breaks a rule, the log names it.
 
-At first start the directory receives a root CA, a claim certificate with its key, and a provisioning
-template that makes one thing for each SerialNumber. All state survives a restart.
+At first start the directory receives a root CA, a claim certificate with its key, and a
+provisioning template that makes one thing for each SerialNumber. All state survives a restart.
 
 First line of output (JSON, in both modes):
   endpoint, port            where devices connect
@@ -34,7 +35,7 @@ First line of output (JSON, in both modes):
 
 Following lines with --json: {"time","event",...}, where event is one of
   connected, disconnected   presence, with AWS's disconnectReason
-  publish, subscribe        what clients do within the rules; payload is text, or base64 if not UTF-8
+  publish, subscribe        what clients do within the rules; payload is text, or base64 if not text
   provisioned               a thing got its certificate
   rule                      a rule was broken: rule, action, clientId, detail
 

@@ -1,5 +1,5 @@
-// What the commands that speak to a running cloud share: the options --dir and --json, the call, and
-// tables for people. Used by shadow.ts and job.ts. A refusal is thrown and said by main.ts.
+// What the commands that speak to a running cloud share: the options --dir and --json, the call,
+// and tables for people. Used by shadow.ts and job.ts. A refusal is thrown and said by main.ts.
 
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
@@ -25,8 +25,9 @@ export function clientOptions(command: Command): Command {
 
 /** The end of each command's help. */
 export const CLIENT_NOTES = `
-The cloud must be running on the directory (iot32 cloud --dir <directory>). ${DIRECTORY_VARIABLE} replaces
-the default of --dir. Exit code 0: done. 1: refused, or no cloud; the reason is on standard error.
+The cloud must be running on the directory (iot32 cloud --dir <directory>).
+${DIRECTORY_VARIABLE} replaces the default of --dir. Exit code 0: done. 1: refused, or no cloud;
+the reason is on standard error.
 `;
 
 /** Asks the cloud, and prints the answer as JSON or in the words of `say`. */

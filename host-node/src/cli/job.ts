@@ -1,5 +1,5 @@
-// `iot32 job`, `iot32 thing` and `iot32 group`: what is to be done, by whom, in a running cloud. Tables
-// for people, the cloud's answers with --json. The rules are the cloud's.
+// `iot32 job`, `iot32 thing` and `iot32 group`: what is to be done, by whom, in a running cloud.
+// Tables for people, the cloud's answers with --json. The rules are the cloud's.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
@@ -56,8 +56,8 @@ Examples:
 ${CLIENT_NOTES}`;
 
 const LIST_HELP = `
-FAILED counts failed, rejected and timed out executions; ENDED those cancelled or removed; WAITING the
-things that the rollout has not reached.
+FAILED counts failed, rejected and timed out executions; ENDED those cancelled or removed;
+WAITING the things that the rollout has not reached.
 
 Examples:
   iot32 job list
@@ -72,8 +72,9 @@ Example:
 ${CLIENT_NOTES}`;
 
 const CANCEL_HELP = `
-Executions that are QUEUED become CANCELED. Those IN_PROGRESS may end by themselves; with --force they
-become CANCELED too, and the device's next update is refused with InvalidStateTransition.
+Executions that are QUEUED become CANCELED. Those IN_PROGRESS may end by themselves; with
+--force they become CANCELED too, and the device's next update is refused with
+InvalidStateTransition.
 
 Example:
   iot32 job cancel blink-1 --force

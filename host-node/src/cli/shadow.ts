@@ -1,5 +1,5 @@
-// `iot32 shadow`: reads and changes shadows in a running cloud. The cloud's own rules apply: a change
-// reaches the device as a delta, and a refusal is said with AWS's code.
+// `iot32 shadow`: reads and changes shadows in a running cloud. The cloud's own rules apply: a
+// change reaches the device as a delta, and a refusal is said with AWS's code.
 
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
@@ -37,7 +37,8 @@ Example:
 ${CLIENT_NOTES}`;
 
 const UPDATE_HELP = `
-Only the values named are changed; null removes one. JSON may be given itself or as the name of a file.
+Only the values named are changed; null removes one. JSON may be given itself or as the name of
+a file.
 
 Examples:
   iot32 shadow update --thing lamp --desired '{"led":{"on":true}}'

@@ -93,7 +93,7 @@ const WORDS: Readonly<Record<string, Say>> = {
   WIFI_DISCONNECTED: say("wifi", "warning", (value) => `disconnected: ${status(value)}`),
   MQTT_CONNECTING: say("mqtt", "plain", (_, text) => `connecting as ${text}`),
   MQTT_CONNECTED: say("mqtt", "good", (count) => {
-    return count === 0 ? "connected" : `connected, ${count} subscriptions to restore`;
+    return count === 0 ? "connected" : `connected, ${count} topic filters to subscribe to`;
   }),
   MQTT_DISCONNECTED: say("mqtt", "warning", (value) => `disconnected: ${status(value)}`),
   MQTT_SUBSCRIBED: say("mqtt", "plain", (qos, text) => `subscribed to ${text} (QoS ${qos})`),

@@ -1,6 +1,7 @@
-// One JSON file that is either wholly old or wholly new, whatever moment the power goes: the new text
-// is written beside it, synced, and renamed over it; then the directory is synced. A torn temporary
-// file is left over by a crash and ignored. Each service keeps its state in a file of its own.
+// One JSON file that is either wholly old or wholly new, whatever moment the power goes: the new
+// text is written beside it, synced, and renamed over it; then the directory is synced. A torn
+// temporary file is left over by a crash and ignored. Each service keeps its state in a file of its
+// own.
 
 import {
   closeSync,
@@ -29,7 +30,9 @@ export function replaceFile(path: string, text: string, mode = PRIVATE_MODE): vo
   syncDirectory(dirname(path));
 }
 
-/** Without this the rename itself may be lost with the power. Windows cannot, and need not, do it. */
+/**
+ * Without this the rename itself may be lost with the power. Windows cannot, and need not, do it.
+ */
 function syncDirectory(path: string): void {
   if (process.platform === "win32") return;
   const directory = openSync(path, "r");

@@ -1,6 +1,6 @@
-// The message broker: a TLS server that wants a registered, active client certificate, a gate for the
-// rules, the aedes library for routing, sessions and retained messages, presence events, and the
-// dispatch of reserved topics to services. Aedes never sees a packet that AWS IoT would refuse.
+// The message broker: a TLS server that wants a registered, active client certificate, a gate for
+// the rules, the aedes library for routing, sessions and retained messages, presence events, and
+// the dispatch of reserved topics to services. Aedes never sees a packet that AWS IoT would refuse.
 
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";

@@ -1,6 +1,6 @@
-// Time as the cloud sees it: one table of two functions, with a real twin here and simulated ones in
-// tests, so that tokens, rates and keep-alive are tested without waiting. The token bucket is the one
-// way in which rates are measured. Called by the broker, its connections and the services.
+// Time as the cloud sees it: one table of two functions, with a real twin here and simulated ones
+// in tests, so that tokens, rates and keep-alive are tested without waiting. The token bucket is
+// the one way in which rates are measured. Called by the broker, its connections and the services.
 
 export interface Clock {
   /** Milliseconds since 1970. */

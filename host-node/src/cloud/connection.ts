@@ -1,6 +1,7 @@
-// One client's connection: the packets between its TLS socket and the broker's stream, the windows of
-// unacknowledged messages, the throughput and the keep-alive. It parses both directions and carries
-// out verdicts; the rules about what a packet may be stand in gate.ts. It ends exactly once.
+// One client's connection: the packets between its TLS socket and the broker's stream, the windows
+// of unacknowledged messages, the throughput and the keep-alive. It parses both directions and
+// carries out verdicts; the rules about what a packet may be stand in gate.ts. It ends exactly
+// once.
 
 import { randomUUID } from "node:crypto";
 import { Duplex } from "node:stream";
@@ -105,7 +106,8 @@ export class Connection {
     try {
       this.stream.push(generate(packet));
     } catch (error) {
-      // The parser reads a little more than the writer writes: what cannot be written again is wrong.
+      // The parser reads a little more than the writer writes: what cannot be written again is
+      // wrong.
       this.#violation(String(error));
     }
   }
@@ -134,7 +136,9 @@ export class Connection {
     this.#touch();
   }
 
-  /** The client said DISCONNECT: the broker library must see it first, or it would send the will. */
+  /**
+   * The client said DISCONNECT: the broker library must see it first, or it would send the will.
+   */
   leave(packet: Packet): void {
     this.#leaving = true;
     this.forward(packet);

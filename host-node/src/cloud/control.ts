@@ -1,6 +1,7 @@
-// The control channel: how a command in another process speaks to a cloud that runs. A UNIX socket (a
-// named pipe on Windows) that only its owner may open; one request a connection, a line of JSON each
-// way. Whoever holds the socket holds the state directory, so that two clouds cannot share one.
+// The control channel: how a command in another process speaks to a cloud that runs. A UNIX socket
+// (a named pipe on Windows) that only its owner may open; one request a connection, a line of JSON
+// each way. Whoever holds the socket holds the state directory, so that two clouds cannot share
+// one.
 
 import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
@@ -38,7 +39,10 @@ const REQUEST_BYTES_MAX = 1024 * 1024;
 const ANSWER_TIMEOUT_MS = 10_000;
 const NOT_THERE = ["ENOENT", "ECONNREFUSED", "ENOTDIR"];
 
-/** Where the socket of a state directory is. Too long a path gets one in the user's own temporary directory. */
+/**
+ * Where the socket of a state directory is. Too long a path gets one in the user's own temporary
+ * directory.
+ */
 export function controlPath(directory: string): string {
   const absolute = resolve(directory);
   const digest = createHash("sha256").update(absolute).digest("hex").slice(0, DIGEST_DIGITS);

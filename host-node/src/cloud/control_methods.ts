@@ -1,5 +1,6 @@
-// What the control channel offers: the library's methods by name, with parameters that came as JSON.
-// The commands in cli/ are the callers; a wrong type is refused here, everything else by the services.
+// What the control channel offers: the library's methods by name, with parameters that came as
+// JSON. The commands in cli/ are the callers; a wrong type is refused here, everything else by the
+// services.
 
 import type { ControlMethods, ControlParameters } from "./control.js";
 import type { LocalCloud } from "./index.js";

@@ -1,6 +1,6 @@
-// What a new cloud holds at first start: a provisioning template, the policy of the claim certificate
-// that may use it, and the policy that provisioned devices get. All three are ordinary AWS documents
-// and may be pasted into an AWS account, with its region and account number put in.
+// What a new cloud holds at first start: a provisioning template, the policy of the claim
+// certificate that may use it, and the policy that provisioned devices get. All three are ordinary
+// AWS documents and may be pasted into an AWS account, with its region and account number put in.
 
 import type { PolicyDocument } from "./policy.js";
 import type { Template } from "./template.js";

@@ -1,6 +1,6 @@
-// The Jobs service as devices see it over MQTT: the four requests with their answers, which go to the
-// connection that asked and need no subscription, and the two notifications, which go to whoever
-// subscribed. What a request means stands in jobs_engine.ts.
+// The Jobs service as devices see it over MQTT: the four requests with their answers, which go to
+// the connection that asked and need no subscription, and the two notifications, which go to
+// whoever subscribed. What a request means stands in jobs_engine.ts.
 
 import { TokenBucket } from "./clock.js";
 import { JobsEngine, type Substitute } from "./jobs_engine.js";

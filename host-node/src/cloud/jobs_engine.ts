@@ -1,6 +1,7 @@
-// The jobs of the account: creates, cancels and deletes them, carries out what devices ask, and lets
-// time do its part (rollout by the minute, time-outs) with one timer. Every change of a job passes
-// through one function, which stores it and then tells the things whose list or next job is another.
+// The jobs of the account: creates, cancels and deletes them, carries out what devices ask, and
+// lets time do its part (rollout by the minute, time-outs) with one timer. Every change of a job
+// passes through one function, which stores it and then tells the things whose list or next job is
+// another.
 
 import {
   byTurn,

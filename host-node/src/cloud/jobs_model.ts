@@ -1,6 +1,6 @@
-// Jobs and their executions as records, the order in which a thing works on them, and AWS's shapes of
-// them in messages and answers. Records are never changed in place. Times are milliseconds since 1970
-// in records and seconds in messages. Called by the engine, the MQTT service and the library.
+// Jobs and their executions as records, the order in which a thing works on them, and AWS's shapes
+// of them in messages and answers. Records are never changed in place. Times are milliseconds since
+// 1970 in records and seconds in messages. Called by the engine, the MQTT service and the library.
 
 import { ACCOUNT, REGION } from "./defaults.js";
 import { seconds } from "./shadow_document.js";

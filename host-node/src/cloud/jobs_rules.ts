@@ -1,6 +1,6 @@
-// What a job, and a device's request about one, may look like: AWS's limits on ids, documents, status
-// details, time-outs, rollouts and abort criteria. Pure; a breach is thrown as a JobError whose message
-// names it. Called by the engine for new jobs and by the MQTT service for requests.
+// What a job, and a device's request about one, may look like: AWS's limits on ids, documents,
+// status details, time-outs, rollouts and abort criteria. Pure; a breach is thrown as a JobError
+// whose message names it. Called by the engine for new jobs and by the MQTT service for requests.
 
 import { randomUUID } from "node:crypto";
 import type {

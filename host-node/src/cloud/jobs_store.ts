@@ -1,5 +1,6 @@
-// Jobs on disk: one file for each job with all its executions, replaced atomically, so that whatever
-// happens to a job happens wholly or not at all. All are read at start. Used by jobs_engine.ts alone.
+// Jobs on disk: one file for each job with all its executions, replaced atomically, so that
+// whatever happens to a job happens wholly or not at all. All are read at start. Used by
+// jobs_engine.ts alone.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";

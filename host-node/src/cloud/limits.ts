@@ -1,7 +1,7 @@
-// Every number of AWS IoT Core that the local cloud enforces, in one place: quotas drift, and this is
-// the only file to change when they do. Sources: the "AWS IoT Core endpoints and quotas" page and the
-// developer guide. A quota that AWS raises on request may be raised for one cloud by the `limits`
-// option of LocalCloud.start; nothing else in the cloud contains a number of AWS.
+// Every number of AWS IoT Core that the local cloud enforces, in one place: quotas drift, and this
+// is the only file to change when they do. Sources: the "AWS IoT Core endpoints and quotas" page
+// and the developer guide. A quota that AWS raises on request may be raised for one cloud by the
+// `limits` option of LocalCloud.start; nothing else in the cloud contains a number of AWS.
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -20,7 +20,9 @@ export const LIMITS = {
   reservedPrefixSegments: 3,
   /** Bytes (UTF-8) of a client id. */
   clientIdBytesMax: 128,
-  /** Bytes of everything else a packet may hold (client id, user name, filters), for a safe buffer. */
+  /**
+   * Bytes of everything else a packet may hold (client id, user name, filters), for a safe buffer.
+   */
   packetOverheadBytesMax: 16 * KIB,
 
   // --- Message broker: counts and rates of one connection ---
@@ -32,7 +34,9 @@ export const LIMITS = {
   publishesPerSecondMax: 100,
   /** Bytes a second from one connection. The excess is delayed. */
   throughputBytesPerSecondMax: 512 * KIB,
-  /** QoS 1 messages from the client that the broker has not acknowledged. The excess is discarded. */
+  /**
+   * QoS 1 messages from the client that the broker has not acknowledged. The excess is discarded.
+   */
   inboundUnacknowledgedMax: 100,
   /** QoS 1 messages to the client that it has not acknowledged. The excess waits. */
   outboundUnacknowledgedMax: 100,
@@ -121,5 +125,7 @@ export const LIMITS = {
   presignedUrlSecondsMax: 3600,
 } as const;
 
-/** The same names with any numbers: what a cloud enforces after the `limits` option is merged in. */
+/**
+ * The same names with any numbers: what a cloud enforces after the `limits` option is merged in.
+ */
 export type Limits = { readonly [Name in keyof typeof LIMITS]: number };

@@ -1,7 +1,7 @@
-// AWS IoT policy documents: parsing with refusal of what this evaluator does not know, and evaluation
-// by AWS's order (explicit deny, then allow, else deny). Policy variables are inserted as plain text,
-// so that a client id of "*" grants nothing. A statement whose variable has no value does not apply.
-// Called by the broker for every CONNECT, PUBLISH, SUBSCRIBE and delivery.
+// AWS IoT policy documents: parsing with refusal of what this evaluator does not know, and
+// evaluation by AWS's order (explicit deny, then allow, else deny). Policy variables are inserted
+// as plain text, so that a client id of "*" grants nothing. A statement whose variable has no value
+// does not apply. Called by the broker for every CONNECT, PUBLISH, SUBSCRIBE and delivery.
 
 export type PolicyAction =
   | "iot:Connect"

@@ -1,6 +1,6 @@
 // Lifecycle events: what AWS IoT publishes under $aws/events/presence when a client comes and goes.
-// Connect and disconnect of one connection carry the same version number, which grows by one for each
-// connection of a client id. Called by the broker once for each side of each connection.
+// Connect and disconnect of one connection carry the same version number, which grows by one for
+// each connection of a client id. Called by the broker once for each side of each connection.
 
 import type { DisconnectReason } from "./rules.js";
 

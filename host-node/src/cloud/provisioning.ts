@@ -1,6 +1,6 @@
-// Fleet provisioning: CreateKeysAndCertificate, CreateCertificateFromCsr and RegisterThing over MQTT,
-// with AWS's answers and refusals. RegisterThing is one transaction: certificate, thing, policies and
-// token change together or not at all. JSON only; CBOR topics are refused, in CBOR.
+// Fleet provisioning: CreateKeysAndCertificate, CreateCertificateFromCsr and RegisterThing over
+// MQTT, with AWS's answers and refusals. RegisterThing is one transaction: certificate, thing,
+// policies and token change together or not at all. JSON only; CBOR topics are refused, in CBOR.
 
 import { createHash, randomBytes } from "node:crypto";
 import { type IssuedCertificate, SigningRequestError } from "./ca.js";
@@ -152,7 +152,9 @@ export class ProvisioningService implements Service {
     return { certificateOwnershipToken: this.#remember(issued), ...issued };
   }
 
-  /** Stores the certificate as pending, with its token. A second request for one CSR is one more. */
+  /**
+   * Stores the certificate as pending, with its token. A second request for one CSR is one more.
+   */
   #remember({ certificateId, certificatePem }: IssuedCertificate): string {
     const { store, clock, limits } = this.#context;
     const token = randomBytes(TOKEN_BYTES).toString("base64url");

@@ -1,6 +1,6 @@
-// The names of the rules that the cloud enforces, and the event it emits when one is broken. A device
-// author reads these instead of guessing why a connection ended: AWS itself closes without a word.
-// Emitted by the broker and the services, shown by the CLI, asserted by the tests.
+// The names of the rules that the cloud enforces, and the event it emits when one is broken. A
+// device author reads these instead of guessing why a connection ended: AWS itself closes without a
+// word. Emitted by the broker and the services, shown by the CLI, asserted by the tests.
 
 /** What was done about the breach. */
 export type RuleAction = "closed" | "refused" | "discarded" | "delayed" | "adjusted" | "withheld";

@@ -1,6 +1,7 @@
-// What a service of the cloud is: one file that names the reserved topics it answers. A request goes
-// to its service alone and to no other client; the service answers the connection that asked, or
-// publishes to everybody. The broker has checked sizes, rates and policy before a service is called.
+// What a service of the cloud is: one file that names the reserved topics it answers. A request
+// goes to its service alone and to no other client; the service answers the connection that asked,
+// or publishes to everybody. The broker has checked sizes, rates and policy before a service is
+// called.
 
 import type { CertificateAuthority } from "./ca.js";
 import type { Clock } from "./clock.js";
@@ -15,8 +16,8 @@ export interface ServiceConnection {
   /** The client id, when it names a thing attached to the certificate. */
   readonly thingName: string | null;
   /**
-   * Sends a message on this connection alone. With "only-if-subscribed" it is withheld, and the rule
-   * named, when the client did not subscribe to the topic first.
+   * Sends a message on this connection alone. With "only-if-subscribed" it is withheld, and the
+   * rule named, when the client did not subscribe to the topic first.
    */
   respond(topic: string, payload: string | Buffer, when: "always" | "only-if-subscribed"): void;
 }

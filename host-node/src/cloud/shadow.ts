@@ -1,6 +1,7 @@
 // The Device Shadow service: classic and named shadows over MQTT, and the same operations for the
-// cloud's own side, which differ only in how the answer comes. A request waits a moment before it is
-// handled, in order of arrival, so that more than ten of one thing can be under way and are refused.
+// cloud's own side, which differ only in how the answer comes. A request waits a moment before it
+// is handled, in order of arrival, so that more than ten of one thing can be under way and are
+// refused.
 
 import type { Service, ServiceConnection, ServiceContext, ServiceRequest } from "./service.js";
 import {
@@ -103,7 +104,9 @@ export class ShadowService implements Service {
     }
   }
 
-  /** A shadow from the cloud's side. As over HTTPS at AWS, a refusal or a `get` publishes nothing. */
+  /**
+   * A shadow from the cloud's side. As over HTTPS at AWS, a refusal or a `get` publishes nothing.
+   */
   open(thing: string, name: string | null): ShadowHandle {
     const perform = async <Answer>(operation: Operation, payload: Uint8Array): Promise<Answer> => {
       const answer = await this.#perform({ thing, name, operation, payload, connection: null });

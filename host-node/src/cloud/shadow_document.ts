@@ -1,6 +1,7 @@
 // The shadow document as a pure calculation: parsing a request with AWS's refusals, merging it with
 // time stamps, the delta, and AWS's shapes of the answers. Objects made here have no prototype, so
-// that a key like "__proto__" is a key like any other. Called by shadow.ts; knows no clock, no topic.
+// that a key like "__proto__" is a key like any other. Called by shadow.ts; knows no clock, no
+// topic.
 
 import type { Limits } from "./limits.js";
 
@@ -128,7 +129,10 @@ function checkSize(state: object, limits: Limits): void {
   }
 }
 
-/** The record after an update. The version grows by one; a version that is asked for must be current. */
+/**
+ * The record after an update. The version grows by one; a version that is asked for must be
+ * current.
+ */
 export function updated(
   record: ShadowRecord,
   update: ShadowUpdate,

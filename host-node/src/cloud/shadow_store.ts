@@ -1,6 +1,6 @@
-// Shadows on disk: one file for each shadow, replaced atomically, so that an update costs the size of
-// its own shadow and a crash leaves either the old or the new one. All are read at start. Used by
-// shadow.ts alone.
+// Shadows on disk: one file for each shadow, replaced atomically, so that an update costs the size
+// of its own shadow and a crash leaves either the old or the new one. All are read at start. Used
+// by shadow.ts alone.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync } from "node:fs";

@@ -1,6 +1,6 @@
 // The registry of the cloud: certificates, things, policies, provisioning templates and ownership
-// tokens, in one file. A transaction is all or nothing: it works on copies of the tables, the file is
-// replaced, and only then do readers see it. Records are never changed in place, only replaced.
+// tokens, in one file. A transaction is all or nothing: it works on copies of the tables, the file
+// is replaced, and only then do readers see it. Records are never changed in place, only replaced.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
-// The shadow and jobs services as far as a scripted device meets them: they keep documents, versions
-// and executions as AWS does, and answer in virtual time. A test may answer in their place, let an
-// answer be lost, choose the order of answer and delta, and where messages are cut into fragments.
+// The shadow and jobs services as far as a scripted device meets them: they keep documents,
+// versions and executions as AWS does, and answer in virtual time. A test may answer in their
+// place, let an answer be lost, choose the order of answer and delta, and where messages are cut
+// into fragments.
 
 import assert from "node:assert/strict";
 import { THING } from "./identities.js";
@@ -78,7 +79,8 @@ function matches(filter: string, topic: string): boolean {
   );
 }
 
-// ---- shadows -------------------------------------------------------------------------------------
+// ---- shadows
+// -------------------------------------------------------------------------------------
 
 interface Document {
   version: number;
@@ -208,7 +210,8 @@ function stamps(state: Json): Json {
   return Object.fromEntries(Object.keys(state).map((key) => [key, { timestamp: 1 }]));
 }
 
-// ---- jobs ----------------------------------------------------------------------------------------
+// ---- jobs
+// ----------------------------------------------------------------------------------------
 
 const ENDED = ["SUCCEEDED", "FAILED", "REJECTED", "CANCELED", "TIMED_OUT", "REMOVED"];
 const MINE = ["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"];

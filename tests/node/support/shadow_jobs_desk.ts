@@ -1,6 +1,6 @@
-// One device with a sample application and the real local cloud: TLS on loopback, a thing of its own
-// with its certificate, and everything the device does in order. For the end-to-end tests of shadows
-// and jobs.
+// One device with a sample application and the real local cloud: TLS on loopback, a thing of its
+// own with its certificate, and everything the device does in order. For the end-to-end tests of
+// shadows and jobs.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// What the tests of the record store write into it: seeded random numbers, payloads that are hard on
-// flash, and bursts of requests. Nothing here knows the store's code, only docs/FLASH.md.
+// What the tests of the record store write into it: seeded random numbers, payloads that are hard
+// on flash, and bursts of requests. Nothing here knows the store's code, only docs/FLASH.md.
 
 export { seededRandom } from "./seeded_random.js";
 
