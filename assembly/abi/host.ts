@@ -209,7 +209,7 @@ export namespace ProvisioningStep {
 
 /** What a job handler returns, and what a job came to. */
 export namespace JobStatus {
-  /** not finished; jobs.finish() will tell */
+  /** not finished; job.finish() will tell */
   export const IN_PROGRESS: u8 = 0;
   /** done */
   export const SUCCEEDED: u8 = 1;

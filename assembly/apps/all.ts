@@ -25,6 +25,7 @@ const colour = lamp.string("colour", "white", 16, shadow.REPORTED | shadow.AT_ST
 const body = new json.Builder(128);
 
 let sequence: i32 = 0;
+let blinking: jobs.Job | null = null;
 let blinks: i32 = 0;
 let onTimeMs: u32 = 0;
 let offTimeMs: u32 = 0;
@@ -90,6 +91,7 @@ function beginBlinking(job: jobs.Job): u8 {
   onTimeMs = <u32>job.document.integer("onTime", 500);
   offTimeMs = <u32>job.document.integer("offTime", 500);
   if (blinks < 1 || blinks > 100) return JobStatus.REJECTED;
+  blinking = job;
   turnOn();
   return JobStatus.IN_PROGRESS;
 }
@@ -102,7 +104,12 @@ function turnOn(): void {
 function turnOff(): void {
   gpio.write(LED_PIN, false);
   if (--blinks > 0) blinkTimer = system.after(offTimeMs, turnOn);
-  else jobs.finish(JobStatus.SUCCEEDED);
+  else finishBlinking();
+}
+
+function finishBlinking(): void {
+  const job = blinking;
+  if (job !== null) job.finish(JobStatus.SUCCEEDED);
 }
 
 function stopBlinking(_job: jobs.Job): void {

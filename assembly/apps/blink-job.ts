@@ -6,6 +6,7 @@ import { gpio, JobStatus, jobs, log, system } from "../index";
 const LED_PIN: u32 = 2;
 const COUNT_MAX: i64 = 100;
 
+let current: jobs.Job | null = null;
 let remaining: i32 = 0;
 let total: i32 = 0;
 let onTimeMs: u32 = 0;
@@ -24,9 +25,10 @@ function begin(job: jobs.Job): u8 {
   onTimeMs = <u32>job.document.integer("onTime", 500);
   offTimeMs = <u32>job.document.integer("offTime", 500);
   if (count < 1 || count > COUNT_MAX) {
-    jobs.finish(JobStatus.REJECTED, "count is not from 1 to 100");
+    job.finish(JobStatus.REJECTED, "count is not from 1 to 100");
     return JobStatus.IN_PROGRESS;
   }
+  current = job;
   total = <i32>count;
   remaining = total;
   log.info("blinking " + total.toString() + " times");
@@ -41,11 +43,13 @@ function turnOn(): void {
 
 function turnOff(): void {
   gpio.write(LED_PIN, false);
+  const job = current;
+  if (job === null) return;
   if (--remaining > 0) {
-    jobs.progress((total - remaining).toString() + " of " + total.toString());
+    job.progress((total - remaining).toString() + " of " + total.toString());
     timer = system.after(offTimeMs, turnOn);
   } else {
-    jobs.finish(JobStatus.SUCCEEDED);
+    job.finish(JobStatus.SUCCEEDED);
   }
 }
 

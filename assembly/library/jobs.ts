@@ -1,6 +1,8 @@
 // Jobs: register a handler for each "action" of a job document. The handler begins the work and
-// returns a JobStatus; IN_PROGRESS means that finish() will follow, from a timer or a callback.
+// returns a JobStatus; IN_PROGRESS means that job.finish() will follow, from a timer or a callback.
 // One job at a time; the next one comes when its result is with the service.
+// A document without an action that has a handler, larger than 1536 bytes, or one that cannot be
+// read, makes the job REJECTED, with the reason. Of duplicate keys the first one counts.
 //
 //   jobs.on("blink", (job: jobs.Job): u8 => { start(job.document.integer("count")); return JobStatus.IN_PROGRESS; });
 
@@ -23,6 +25,22 @@ export class Job {
     /** 1, or more when the device restarted during the job and the handler survives that. */
     readonly attempt: u8,
   ) {}
+
+  /**
+   * The job came to this JobStatus; `reason` (128 bytes) goes into its statusDetails. Only the first
+   * result counts, and none counts once the cloud has cancelled the job.
+   */
+  finish(status: u8, reason: string = ""): void {
+    if (current === this) inHand.finishText(status, textAt, max(toUtf8(reason), 0));
+  }
+
+  /**
+   * How far it is, for its statusDetails: told at most every two seconds. A step timeout in minutes
+   * (1 to 10080; -1 takes it back) makes the cloud give the job up when nothing comes.
+   */
+  progress(text: string, stepTimeoutMinutes: i32 = 0): void {
+    if (current === this) inHand.setProgress(textAt, max(toUtf8(text), 0), stepTimeoutMinutes);
+  }
 }
 
 class Handler {
@@ -52,22 +70,35 @@ export function on(action: string, handler: (job: Job) => u8, survivesRestart: b
   unchecked((handlers[count++] = new Handler(action, handler, survivesRestart)));
 }
 
-/** The job in hand came to this JobStatus; `reason` (128 bytes) goes into its statusDetails. */
-export function finish(status: u8, reason: string = ""): void {
-  inHand.finishText(status, textAt, max(toUtf8(reason), 0));
-}
-
-/**
- * How far the job in hand is, for its statusDetails: told at most every two seconds. A step timeout
- * in minutes (1 to 10080; -1 takes it back) makes the cloud give the job up when nothing comes.
- */
-export function progress(text: string, stepTimeoutMinutes: i32 = 0): void {
-  inHand.setProgress(textAt, max(toUtf8(text), 0), stepTimeoutMinutes);
-}
-
 /** Calls `handler` when the cloud cancels the job in hand, or gives it up: stop working on it. */
 export function onCancel(handler: (job: Job) => void): void {
   canceled = handler;
+}
+
+let streamKey: usize = 0;
+let streamKeySize: i32 = 0;
+let takePart: (part: Uint8Array, last: bool) => void = (_part: Uint8Array, _last: bool) => {};
+
+/**
+ * Takes the text of the member `key` of job documents part by part as it arrives, before the handler
+ * begins; the document has null in its place. So one member may be as long as AWS allows.
+ */
+export function stream(key: string, take: (part: Uint8Array, last: bool) => void): void {
+  streamKeySize = max(toUtf8(key), 0);
+  streamKey = heap.alloc(streamKeySize);
+  memory.copy(streamKey, textAt, streamKeySize);
+  takePart = take;
+  message.stream(isStreamed, onPart);
+}
+
+function isStreamed(key: usize, size: i32): bool {
+  return size == streamKeySize && memory.compare(key, streamKey, size) == 0;
+}
+
+function onPart(from: usize, size: i32, last: bool): void {
+  const part = new Uint8Array(size);
+  memory.copy(part.dataStart, from, size);
+  takePart(part, last);
 }
 
 function documentOf(): json.Document {

@@ -97,7 +97,7 @@ export class Document {
   private size: i32;
   /** Keeps the bytes alive where they are an application's. */
   private bytes: Uint8Array | null;
-  /** What the reader rewrites while it reads. */
+  /** The reader's scratch; in front of it a copy, where the document has escapes. */
   private copy: Uint8Array;
   private reader: JsonReader;
 
@@ -106,12 +106,15 @@ export class Document {
       from = bytes.dataStart;
       size = bytes.length;
     }
-    const copy = new Uint8Array(size + SCRATCH_BYTES);
+    // The reader unescapes in place: without a backslash it writes what is there already.
+    let copied = 0;
+    for (let i = 0; i < size; i++) if (load<u8>(from + i) == 0x5c) copied = size;
+    const copy = new Uint8Array(copied + SCRATCH_BYTES);
     this.bytes = bytes;
     this.from = from;
     this.size = size;
     this.copy = copy;
-    this.reader = new JsonReader(copy.dataStart + size);
+    this.reader = new JsonReader(copy.dataStart + copied);
   }
 
   /** The document is JSON from its first byte to its last. */
@@ -153,9 +156,11 @@ export class Document {
   }
 
   private restart(): void {
-    memory.copy(this.copy.dataStart, this.from, this.size);
+    const isCopied = this.copy.length > SCRATCH_BYTES;
+    const from = isCopied ? this.copy.dataStart : this.from;
+    if (isCopied) memory.copy(from, this.from, this.size);
     this.reader.reset();
-    this.reader.feed(this.copy.dataStart, this.size, true);
+    this.reader.feed(from, this.size, true);
   }
 
   /** Reads up to the value at `path`; its first token, or ERROR. */

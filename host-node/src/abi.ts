@@ -219,7 +219,7 @@ export type ProvisioningStep = (typeof ProvisioningStep)[keyof typeof Provisioni
 
 /** What a job handler returns, and what a job came to. */
 export const JobStatus = {
-  /** not finished; jobs.finish() will tell */
+  /** not finished; job.finish() will tell */
   IN_PROGRESS: 0,
   /** done */
   SUCCEEDED: 1,

@@ -1,5 +1,5 @@
-// The image codec by itself: what pack makes byte for byte, every rule broken once with its code and
-// position, the module descriptor, and flash dumps. Espressif's own tool judges in
+// The image codec by itself: what pack makes byte for byte, every rule broken once with its code
+// and position, the module descriptor, and flash dumps. Espressif's own tool judges in
 // image_esptool.test.ts.
 
 import assert from "node:assert/strict";

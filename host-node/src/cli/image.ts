@@ -110,9 +110,15 @@ function read(path: string): Buffer {
   }
 }
 
-function say(options: JsonOption, result: object, text: string): void {
-  process.stdout.write(`${options.json ? JSON.stringify(result) : text}\n`);
-}
+/** Where a command says its result; standard output but in tests. */
+export type Print = (text: string) => void;
+
+type Say = (options: JsonOption, result: object, text: string) => void;
+
+const saying =
+  (print: Print): Say =>
+  (options, result, text) =>
+    print(`${options.json ? JSON.stringify(result) : text}\n`);
 
 function buildDate(): Date {
   const epoch = process.env.SOURCE_DATE_EPOCH;
@@ -128,7 +134,7 @@ async function loadModule(source: string): Promise<Uint8Array> {
   return result.wasm;
 }
 
-async function pack(source: string, options: PackCommandOptions): Promise<void> {
+async function pack(say: Say, source: string, options: PackCommandOptions): Promise<void> {
   const module = await loadModule(source);
   const abiVersion = moduleAbiVersion(module);
   if (abiVersion !== ABI_VERSION) {
@@ -153,7 +159,7 @@ async function pack(source: string, options: PackCommandOptions): Promise<void> 
   say(options, { ...facts, sha256: report.fileSha256, moduleBytes: module.length }, text);
 }
 
-function runInspect(file: string, options: JsonOption): void {
+function runInspect(say: Say, file: string, options: JsonOption): void {
   const report = inspect(read(file));
   say(options, { file, ...report }, explain(report, basename(file)));
   if (report.kind === "image" && !report.valid) process.exitCode = 1;
@@ -172,7 +178,7 @@ function writeNew(path: string, text: string, mode: number): void {
   }
 }
 
-function runKey(options: JsonOption & { readonly output: string }): void {
+function runKey(say: Say, options: JsonOption & { readonly output: string }): void {
   const { privateKey, publicKey } = makeKeyPair();
   const publicOutput = publicPath(options.output);
   mkdirSync(dirname(options.output), { recursive: true });
@@ -187,7 +193,7 @@ interface SignOptions extends JsonOption {
   readonly output?: string;
 }
 
-function runSign(file: string, options: SignOptions): void {
+function runSign(say: Say, file: string, options: SignOptions): void {
   const bytes = read(file);
   if (bytes.toString("latin1", 0, WASM_MAGIC.length) === WASM_MAGIC) moduleAbiVersion(bytes);
   else decodeImage(bytes);
@@ -197,13 +203,17 @@ function runSign(file: string, options: SignOptions): void {
   say(options, { file, output, signature }, signature);
 }
 
-function runVerify(file: string, options: JsonOption & { key: string; signature: string }): void {
+function runVerify(
+  say: Say,
+  file: string,
+  options: JsonOption & { key: string; signature: string },
+): void {
   const signature = parseSignature(read(options.signature).toString("utf8"));
   verifyImage(read(file), signature, read(options.key).toString("utf8"));
   say(options, { file, verified: true }, `${pc.green("verified")}  ${file}`);
 }
 
-function packCommand(): Command {
+function packCommand(say: Say): Command {
   return new Command("pack")
     .description("make a firmware image for simulated devices from an application or a module")
     .argument("<app.ts|app.wasm>", "the application, or a module built for the chip")
@@ -217,26 +227,27 @@ function packCommand(): Command {
     .option("--size <bytes>", "fill the file up to this size, a multiple of 16", byteCount)
     .option("--json", "print one line of JSON", false)
     .addHelpText("after", PACK_HELP)
-    .action(pack);
+    .action((source, options) => pack(say, source, options));
 }
 
 /** The command, ready to be added to the program. */
-export function imageCommand(): Command {
+export function imageCommand(print: Print = (text) => process.stdout.write(text)): Command {
+  const say = saying(print);
   const json = (command: Command) => command.option("--json", "print one line of JSON", false);
   return new Command("image")
     .description("make, explain, sign and verify firmware images")
-    .addCommand(packCommand())
+    .addCommand(packCommand(say))
     .addCommand(
       json(new Command("inspect").description("explain an image or a flash dump"))
         .argument("<file>", "image or dump")
         .addHelpText("after", INSPECT_HELP)
-        .action(runInspect),
+        .action((file, options) => runInspect(say, file, options)),
     )
     .addCommand(
       json(new Command("key").description("make a pair of keys for signatures"))
         .requiredOption("-o, --output <file>", "private key to write, PEM")
         .addHelpText("after", KEY_HELP)
-        .action(runKey),
+        .action((options) => runKey(say, options)),
     )
     .addCommand(
       json(new Command("sign").description("sign an image or a module"))
@@ -244,7 +255,7 @@ export function imageCommand(): Command {
         .requiredOption("-k, --key <file>", "private key, PEM")
         .option("-o, --output <file>", "signature to write (default: FILE.sig)")
         .addHelpText("after", SIGN_HELP)
-        .action(runSign),
+        .action((file, options) => runSign(say, file, options)),
     )
     .addCommand(
       json(new Command("verify").description("check a signature"))
@@ -252,6 +263,6 @@ export function imageCommand(): Command {
         .requiredOption("-k, --key <file>", "public or private key, PEM")
         .requiredOption("-s, --signature <file>", "signature, base64")
         .addHelpText("after", VERIFY_HELP)
-        .action(runVerify),
+        .action((file, options) => runVerify(say, file, options)),
     );
 }

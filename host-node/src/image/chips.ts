@@ -110,7 +110,7 @@ const ROWS: readonly (readonly [string, number, Row])[] = [
     }),
   ],
   ["esp32c61", 0x14, riscv(BUS_32M, { frequencies: WITHOUT_26 })],
-  ["esp32c5", 0x17, riscv(BUS_32M, { frequencies: WITHOUT_26 })],
+  ["esp32c5", 0x17, riscv(BUS_32M, { pageBytes: FIXED_PAGES, frequencies: WITHOUT_26 })],
 ];
 
 export const CHIPS: readonly Chip[] = ROWS.map(([name, id, row]) => ({ name, id, ...row }));

@@ -105,8 +105,8 @@ function checkSegment(
       isMisaligned,
       "bad-segment-alignment",
       at,
-      `segment ${index} is to be mapped to ${hex(loadAddress)} in pages of ${pageBytes} bytes, ` +
-        `but its data start at byte ${position}`,
+      `byte ${at} maps segment ${index} to ${hex(loadAddress)} in pages of ${pageBytes} bytes, ` +
+        `where data that start at byte ${position} cannot be`,
     ],
   ]);
 }

@@ -41,7 +41,9 @@ export const commands = {
   set: (element: number, value: unknown): Buffer =>
     order(Order.SET, element, 0, 0, "", String(value)),
   handlers: (): Buffer => order(Order.HANDLERS),
-  finish: (status: number, reason = ""): Buffer => order(Order.FINISH, status, 0, 0, reason),
+  /** Ends the job begun last, or `back` jobs before it. */
+  finish: (status: number, reason = "", back = 0): Buffer =>
+    order(Order.FINISH, status, back, 0, reason),
   progress: (text: string, minutes = 0): Buffer => order(Order.PROGRESS, 0, 0, minutes, text),
 };
 

@@ -22,6 +22,10 @@ const orders: usize = memory.data(ORDERS_BYTES);
 let at: usize = 0;
 let shadows: shadow.Shadow[] = [];
 let elements: shadow.Element[] = [];
+/** The last two jobs that were begun in this life. */
+let begunJobs: jobs.Job[] = [];
+let streamed: i32 = 0;
+let checksum: i32 = 0;
 
 export function setup(): void {
   system.onEvent(onEvent);
@@ -62,10 +66,10 @@ function carryOut(order: u8, a: u8, b: u8, number: i32, text: string, value: str
       addHandlers();
       break;
     case Order.FINISH:
-      jobs.finish(a, text);
+      if (begunJobs.length > <i32>b) begunJobs[begunJobs.length - 1 - b].finish(a, text);
       break;
     case Order.PROGRESS:
-      jobs.progress(text, number);
+      if (begunJobs.length > <i32>b) begunJobs[begunJobs.length - 1 - b].progress(text, number);
       break;
     default:
       unreachable();
@@ -128,13 +132,27 @@ function addHandlers(): void {
   jobs.on("run", (job: jobs.Job): u8 => began(job, JobStatus.IN_PROGRESS));
   jobs.on("keep", (job: jobs.Job): u8 => began(job, JobStatus.IN_PROGRESS), true);
   jobs.on("timer", (job: jobs.Job): u8 => {
-    system.after(300, () => jobs.finish(JobStatus.SUCCEEDED, "the timer fired"));
+    system.after(300, () =>
+      begunJobs[begunJobs.length - 1].finish(JobStatus.SUCCEEDED, "the timer fired"),
+    );
     return began(job, JobStatus.IN_PROGRESS);
   });
+  jobs.stream("module", onPart);
   jobs.onCancel((job: jobs.Job): void => say("canceled " + job.id));
 }
 
+function onPart(part: Uint8Array, last: bool): void {
+  for (let i = 0; i < part.length; i++) checksum = checksum * 31 + part[i];
+  streamed += part.length;
+  if (!last) return;
+  say("streamed " + streamed.toString() + " " + (<u32>checksum).toString());
+  streamed = 0;
+  checksum = 0;
+}
+
 function began(job: jobs.Job, status: u8): u8 {
+  if (begunJobs.length == 2) begunJobs.shift();
+  begunJobs.push(job);
   const url = job.document.string("url");
   say(
     "began " +

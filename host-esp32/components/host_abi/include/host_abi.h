@@ -202,7 +202,7 @@ enum host_provisioning_step {
 
 /* What a job handler returns, and what a job came to. */
 enum host_job_status {
-  /* not finished; jobs.finish() will tell */
+  /* not finished; job.finish() will tell */
   HOST_JOB_STATUS_IN_PROGRESS = 0,
   /* done */
   HOST_JOB_STATUS_SUCCEEDED = 1,
