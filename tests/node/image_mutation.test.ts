@@ -1,6 +1,6 @@
 // Damage by chance, the same each time: 1,000 images that checksum and SHA-256 must find, 1,000
-// that were sealed again afterwards so that only the rules stand between them and the reader, and 1,000
-// files of noise. Nothing is taken, nothing crashes, nothing is read from outside the file.
+// that were sealed again afterwards so that only the rules stand between them and the reader, and
+// 1,000 files of noise. Nothing damaged is taken, nothing crashes, no byte outside is read.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -179,7 +179,8 @@ function assemble(events: readonly Posted[], topic: string): Buffer {
 
 test("large_message_comes_in_fragments_and_is_acknowledged_after_the_last", async () => {
   const { clients } = await connectScripted();
-  const payload = Buffer.from(Array.from({ length: 5000 }, (_, i) => i & 0xff));
+  const length = 2 * INBOX_BYTES + 900;
+  const payload = Buffer.from(Array.from({ length }, (_, i) => i & 0xff));
   const [client] = clients;
   client!.send({
     cmd: "publish",
@@ -195,7 +196,7 @@ test("large_message_comes_in_fragments_and_is_acknowledged_after_the_last", asyn
   const fragments = [await desk.host.next(), await desk.host.next(), await desk.host.next()];
   assert.deepEqual(
     fragments.map(({ a }) => a),
-    [5000, 5000, 5000],
+    [length, length, length],
   );
   assert.ok(assemble(fragments, "big").equals(payload));
   const full = fragments.slice(0, 2).map((fragment) => fragment.payload.length);

@@ -15,7 +15,7 @@
 import { createHash } from "node:crypto";
 import { type AppDescription, decodeAppDescription } from "./app_description.js";
 import { type Chip, chipOfId } from "./chips.js";
-import { ImageError, type ImageProblem } from "./image_error.js";
+import { hex, ImageError, type ImageProblem } from "./image_error.js";
 import { checkHeader, checkPages, checkSegments, SEGMENTS_MAX } from "./image_rules.js";
 import { type EmbeddedModule, readModule } from "./module_descriptor.js";
 
@@ -217,7 +217,7 @@ class Reader {
     this.draft.checksum = { position, stored, computed };
     this.at = position + 1;
     if (stored !== computed) {
-      const message = `the checksum at byte ${position} is ${stored}, the segments give ${computed}`;
+      const message = `the checksum at byte ${position} is ${hex(stored, 2)}, the segments give ${hex(computed, 2)}`;
       this.problem("bad-checksum", position, message);
     }
     return true;
