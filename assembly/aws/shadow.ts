@@ -265,8 +265,8 @@ function update(shadow: Shadow): void {
   else shadow.dueMs = nowMs; // all of it was refused
 }
 
-/** Writes the elements with this mark as a member, as many as fit, and moves them to SENT. What does
- * not fit waits for the next document, unless there is nothing else in this one: `filled`. */
+/** Writes the elements with this mark as a member, as many as fit, and moves them to SENT. What
+ * does not fit waits for the next document, unless there is nothing else in this: `filled`. */
 function section(shadow: Shadow, name: usize, which: u16, filled: bool): bool {
   if (!any(shadow, which)) return false;
   let some = false;
