@@ -313,7 +313,7 @@ export namespace Event {
   export const JOB_FINISHED: u8 = 32;
   /** text = job id; the cloud cancelled it, or gave it up, before it was finished */
   export const JOB_CANCELED: u8 = 33;
-  /** text = code of the service, which refused a request */
+  /** value = a Status or 0, text = code of the service, which refused a request */
   export const JOB_REJECTED: u8 = 34;
   /**
    * value = number of events the application did not get because its event queue was full; the host

@@ -8,8 +8,9 @@ export abstract class Client {
 
   /** The thing's session is up, and filters may be asked for. */
   abstract onUp(): void;
-  /** It is gone; answers to requests will not come, and half a message will not be completed. */
-  abstract onDown(): void;
+  /** It is gone; answers to requests will not come, and half a message will not be completed.
+   * `blamed` when the broker ended it: a policy that forbids a request does that, every time. */
+  abstract onDown(blamed: bool): void;
   /** A message begins; true when it is for this client: then append() follows until it is whole. */
   abstract begin(topic: usize, topicSize: i32, total: i32): bool;
   /** The next bytes of it, which may be rewritten. */
@@ -21,6 +22,10 @@ export abstract class Client {
   /** Calls the application's callbacks that are due. */
   abstract deliver(): void;
 }
+
+/** A request during which the broker has ended so many connections in a row is not made again in
+ * this life; the rest of the device goes on. */
+export const STRIKES_MAX: u8 = 3;
 
 /** All clients, in the order in which they were made. */
 let first: Client | null = null;
@@ -38,10 +43,10 @@ export function up(): void {
   }
 }
 
-export function down(): void {
+export function down(blamed: bool): void {
   let each = first;
   while (each !== null) {
-    each.onDown();
+    each.onDown(blamed);
     each = each.next;
   }
 }

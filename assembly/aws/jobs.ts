@@ -16,7 +16,7 @@ import { Timer, setTimer } from "../kernel/timers";
 import { Backoff } from "../util/backoff";
 import { endsWithText, equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
 import { END, actionOf, findRow, nextOf } from "../util/machine";
-import { Client, add } from "./client";
+import { Client, STRIKES_MAX, add } from "./client";
 import * as job from "./job_in_hand";
 import { Phase } from "./job_in_hand";
 import * as message from "./job_message";
@@ -115,6 +115,8 @@ let mustAsk: bool = false;
 /** The update in flight tells the result, not progress. */
 let tellsResult: bool = false;
 let reading: u8 = Reading.NOTHING;
+/** Connections that the broker ended with a request in flight. */
+let strikes: u8 = 0;
 
 /** Takes part in the session from now on; called when the first handler is registered. */
 export function prepare(): void {
@@ -147,12 +149,14 @@ function act(action: u8): void {
       ask();
       break;
     case Action.TAKE:
+      strikes = 0;
       takeNext();
       break;
     case Action.REPORT:
       report();
       break;
     case Action.TOLD:
+      strikes = 0;
       backoff.reset();
       told();
       break;
@@ -263,11 +267,14 @@ function onRejected(): void {
 class Jobs extends Client {
   onUp(): void {
     job.settle();
-    step(Input.UP);
+    if (strikes < STRIKES_MAX) step(Input.UP);
   }
 
-  onDown(): void {
+  onDown(blamed: bool): void {
     reading = Reading.NOTHING;
+    if (blamed && (state == State.ASKING || state == State.REPORTING) && ++strikes == STRIKES_MAX) {
+      emit(Event.JOB_REJECTED, Status.REFUSED);
+    }
     step(Input.DOWN);
   }
 

@@ -5,7 +5,7 @@
 import { JsonReader, SCRATCH_BYTES, Token } from "../codec/json_reader";
 import { PemKind, kind, normalize } from "../codec/pem";
 import { WORKSPACE, WORKSPACE_BYTES } from "../kernel/workspace";
-import { putText } from "../util/bytes";
+import { putText, wordIndex } from "../util/bytes";
 
 export namespace Part {
   export const CERTIFICATE: i32 = 0;
@@ -79,7 +79,7 @@ export function parse(): bool {
   let token = reader.next();
   if (token != Token.OBJECT) return false;
   while ((token = reader.next()) == Token.KEY) {
-    const part = partOf(reader.text, reader.size);
+    const part = wordIndex(NAMES, reader.text, reader.size, true);
     const isStatus = reader.is(utf8("statusCode"));
     token = reader.skip();
     if (token == Token.ERROR || token == Token.MORE) return false;
@@ -90,20 +90,6 @@ export function parse(): bool {
     }
   }
   return token == Token.OBJECT_END && reader.next() == Token.END;
-}
-
-/** Number of the part with this name, or -1. */
-function partOf(name: usize, size: i32): i32 {
-  let index = 0;
-  let at = NAMES;
-  while (load<u8>(at) != 0) {
-    let end = at;
-    while (load<u8>(end) != 0x20) end++;
-    if (<i32>(end - at) == size && memory.compare(at, name, size) == 0) return index;
-    at = end + 1;
-    index++;
-  }
-  return -1;
 }
 
 /** Address of a part, 0 when the answer does not have it. */

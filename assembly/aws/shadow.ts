@@ -14,7 +14,7 @@ import { Timer, setTimer } from "../kernel/timers";
 import { Backoff } from "../util/backoff";
 import { equalsText, putDecimal, putText, startsWithText } from "../util/bytes";
 import { END, actionOf, findRow, nextOf } from "../util/machine";
-import { Client, add } from "./client";
+import { Client, STRIKES_MAX, add } from "./client";
 import * as queue from "./publish_queue";
 import * as elements from "./shadow_elements";
 import { Mark } from "./shadow_elements";
@@ -117,6 +117,8 @@ class Shadow {
   /** Token of the request in flight. */
   token: u32 = 0;
   dueMs: u64 = 0;
+  /** Connections that the broker ended with a request in flight. */
+  strikes: u8 = 0;
 
   constructor(
     readonly name: usize,
@@ -168,12 +170,14 @@ function act(shadow: Shadow, action: u8): void {
       get(shadow);
       break;
     case Action.RECONCILE:
+      shadow.strikes = 0;
       reconcile(shadow);
       break;
     case Action.UPDATE:
       update(shadow);
       break;
     case Action.ACKNOWLEDGE:
+      shadow.strikes = 0;
       backoff.reset();
       acknowledge(shadow);
       break;
@@ -396,14 +400,27 @@ function onRejected(shadow: Shadow): void {
   }
 }
 
+function strike(shadow: Shadow): void {
+  if (++shadow.strikes < STRIKES_MAX) return;
+  emit(Event.SHADOW_REJECTED, Status.REFUSED, shadow.name, shadow.nameSize);
+}
+
 /** All shadows, as a client of the session. */
 class Shadows extends Client {
   onUp(): void {
-    for (let i = 0; i < count; i++) step(unchecked(shadows[i]), Input.UP);
+    for (let i = 0; i < count; i++) {
+      const shadow = unchecked(shadows[i]);
+      if (shadow.strikes < STRIKES_MAX) step(shadow, Input.UP);
+    }
   }
 
-  onDown(): void {
-    for (let i = 0; i < count; i++) step(unchecked(shadows[i]), Input.DOWN);
+  onDown(blamed: bool): void {
+    for (let i = 0; i < count; i++) {
+      const shadow = unchecked(shadows[i]);
+      if (blamed && (shadow.state == State.GETTING || shadow.state == State.UPDATING))
+        strike(shadow);
+      step(shadow, Input.DOWN);
+    }
   }
 
   begin(topic: usize, topicSize: i32, _total: i32): bool {

@@ -4,6 +4,7 @@
 // in a device's configuration must not cost a week. system/configuration.ts runs it twice, once to
 // check and once to store, so that a wrong document changes nothing.
 
+import { wordIndex } from "../util/bytes";
 import { JsonReader, SCRATCH_BYTES, Token } from "./json_reader";
 import { JsonWriter } from "./json_writer";
 import { PemKind, kind, normalize } from "./pem";
@@ -156,29 +157,13 @@ function key(): u8 {
   if (reader.depth == 1) {
     store<u8>(path + pathSize, 0x2e);
     sectionSize = pathSize + 1;
-    if (findPath(sectionSize, false) < 0) return fail(utf8("unknown section"));
+    if (wordIndex(PATHS, path, sectionSize, false) < 0) return fail(utf8("unknown section"));
     return Found.MORE;
   }
-  current = findPath(pathSize, true);
+  current = wordIndex(PATHS, path, pathSize, true);
   if (current < 0) return fail(utf8("unknown field"));
   size = 0;
   return Found.MORE;
-}
-
-/** Number of the first path that begins with `bytes` of the path buffer (and ends there), or -1. */
-function findPath(bytes: i32, whole: bool): i32 {
-  let index = 0;
-  let at = PATHS;
-  while (load<u8>(at) != 0) {
-    let end = at;
-    while (load<u8>(end) != 0x20) end++;
-    const length = <i32>(end - at);
-    const fits = whole ? length == bytes : length > bytes;
-    if (fits && memory.compare(at, path, bytes) == 0) return index;
-    at = end + 1;
-    index++;
-  }
-  return -1;
 }
 
 /** A token inside the value of `current`. */

@@ -188,7 +188,7 @@ function onSession(change: u8): void {
     messages.cancel();
     subscriptions.onDown(blamed);
     queue.onDown(blamed);
-    clients.down();
+    clients.down(blamed);
   }
   provisioning.onSession(change);
 }

@@ -77,3 +77,18 @@ export function containsText(address: usize, size: i32, text: usize): bool {
   }
   return false;
 }
+
+/** Number of the word of a list ("one two ", with a blank behind each) that the slice is, or, when
+ * not `whole`, that begins with it and is longer; -1 when there is none. */
+export function wordIndex(list: usize, address: usize, size: i32, whole: bool): i32 {
+  let index = 0;
+  while (load<u8>(list) != 0) {
+    let end = list;
+    while (load<u8>(end) != 0x20) end++;
+    const length = <i32>(end - list);
+    if ((whole ? length == size : length > size) && equal(list, address, size)) return index;
+    list = end + 1;
+    index++;
+  }
+  return -1;
+}

@@ -331,6 +331,25 @@ describe("answers of the service", () => {
   });
 });
 
+describe("a policy that forbids the request, so that the broker ends the connection", () => {
+  it("costs three connections, is told, and leaves the rest of the device in peace", () => {
+    const all = scene();
+    all.cloud.onRequest = () => {
+      all.device.broker.drop();
+      return "silent";
+    };
+    all.device.boot();
+    all.device.until(
+      () => all.device.valuesOf(Event.JOB_REJECTED).includes(Status.REFUSED),
+      LONG_MS,
+    );
+    assert.equal(all.cloud.starts, 3);
+    all.device.runFor(LONG_MS);
+    assert.equal(all.cloud.starts, 3);
+    assert.equal(all.device.broker.state, "up");
+  });
+});
+
 describe("a member that the application streams", () => {
   const checksum = (text: string): number =>
     Buffer.from(text).reduce((sum, byte) => (Math.imul(sum, 31) + byte) >>> 0, 0);

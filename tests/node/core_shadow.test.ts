@@ -45,6 +45,40 @@ function element(type: number, key: string, initial: string, more = {}): Buffer[
   return [commands.shadow("s"), commands.element(0, type, key, initial, more)];
 }
 
+describe("a policy that forbids the request, so that the broker ends the connection", () => {
+  it("costs three connections, is told, and leaves the rest of the device in peace", () => {
+    const { device, cloud } = scene();
+    cloud.onRequest = () => {
+      device.broker.drop();
+      return "silent";
+    };
+    device.boot();
+    device.until(() => device.valuesOf(Event.SHADOW_REJECTED).includes(Status.REFUSED), LONG_MS);
+    assert.equal(cloud.gets, 3);
+    device.until(() => device.broker.state === "up", LONG_MS);
+    device.runFor(LONG_MS);
+    assert.equal(cloud.gets, 3);
+    assert.equal(device.broker.state, "up");
+    assert.deepEqual(device.valuesOf(Event.SHADOW_REJECTED), [Status.REFUSED]);
+  });
+
+  it("is forgotten when a request is answered in between", () => {
+    const { device, cloud } = scene();
+    cloud.onRequest = () => {
+      if (cloud.requests.length % 3 === 0) return "normal";
+      device.broker.drop();
+      return "silent";
+    };
+    device.boot();
+    for (let turn = 0; turn < 4; turn++) {
+      device.until(() => device.eventsOf(Event.SHADOW_SYNCED).length > turn, LONG_MS);
+      rest(device);
+      device.broker.drop();
+    }
+    assert.deepEqual(device.valuesOf(Event.SHADOW_REJECTED), []);
+  });
+});
+
 describe("synchronisation", () => {
   it("asks for the document after each connection, with subscriptions before", () => {
     const { device, cloud } = synced(scene());

@@ -296,7 +296,7 @@ enum host_event {
   HOST_EVENT_JOB_FINISHED = 32,
   /* text = job id; the cloud cancelled it, or gave it up, before it was finished */
   HOST_EVENT_JOB_CANCELED = 33,
-  /* text = code of the service, which refused a request */
+  /* value = a Status or 0, text = code of the service, which refused a request */
   HOST_EVENT_JOB_REJECTED = 34,
   /* value = number of events the application did not get because its event queue was full; the
    * host saw them all */
