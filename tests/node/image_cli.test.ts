@@ -34,6 +34,7 @@ function program(...args: string[]): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "image", ...args], {
     cwd: directory,
     encoding: "utf8",
+    env: { ...process.env, NO_COLOR: "1" },
   });
   return { status: status ?? -1, stdout, stderr };
 }
