@@ -16,6 +16,7 @@ import {
   type TestCloud,
   temporaryDirectory,
 } from "./cloud_support.js";
+import { skipWithout } from "./support/system_tool.js";
 
 let running: TestCloud;
 
@@ -98,7 +99,11 @@ test("sdk identity client provisions with keys made by the cloud and reconnects 
   await talkAs(created.certificatePem!, created.privateKey!, thingName);
 });
 
-test("sdk identity client provisions with a signing request and reconnects as the thing", async () => {
+const skip = skipWithout("openssl");
+
+test("sdk identity client provisions with a signing request and reconnects as the thing", {
+  skip,
+}, async () => {
   const directory = temporaryDirectory();
   const keyFile = join(directory, "device.key");
   const csrFile = join(directory, "device.csr");

@@ -2,7 +2,7 @@
 // ends in the one status that abi.json documents, and exactly once.
 
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
@@ -12,6 +12,7 @@ import { afterEach, before, test } from "node:test";
 import { EventKind, Status } from "../../host-node/src/abi.js";
 import { Desk, Pki, packetsOf, startAedes, startScripted } from "./ports_mqtt_support.js";
 import { closeServers, listen, TestCa, tlsServer, turns } from "./ports_support.js";
+import { skipWithout } from "./support/system_tool.js";
 
 const ACCEPTED = Status.OK;
 let pki: Pki;
@@ -168,10 +169,8 @@ async function startOpenssl(version: string): Promise<{ port: number; stop: () =
   throw new Error(`openssl s_server did not start: ${output}`);
 }
 
-const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
-
 for (const version of ["-tls1_2", "-tls1_3"]) {
-  const skip = hasOpenssl ? false : "the openssl program is missing";
+  const skip = skipWithout("openssl");
   test(`certificate_of_another_ca_is_refused_with_an_alert ${version}`, { skip }, async () => {
     const unknownCa = 48;
     const server = await startOpenssl(version);
