@@ -1,4 +1,4 @@
-// One million mixed events through the release module. The core allocates nothing after boot, and
+// One million mixed events through the core. It allocates nothing after boot, and
 // the garbage of the application is collected between events: memory must not grow, and what the
 // heap did not use in the first thousand events is painted, and must never be touched.
 
@@ -58,7 +58,7 @@ function stir(device: ScriptedDevice, random: () => number): void {
 }
 
 it("one million mixed events leave memory and heap as the first thousand did", async () => {
-  const device = new ScriptedDevice({ module: await moduleOf("release") });
+  const device = new ScriptedDevice({ module: await moduleOf("debug") });
   device.once(Moment.SETUP, orders.overflow(Overflow.DROP_OLDEST), orders.every(0, 250));
   device.at(Event.MESSAGE_ARRIVED, () => orders.read());
   device.online();
