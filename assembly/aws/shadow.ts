@@ -296,7 +296,6 @@ function section(shadow: Shadow, name: usize, which: u16, filled: bool): bool {
 
 /** What was sent and not acknowledged is to be sent again. */
 function recall(shadow: Shadow): void {
-  reading = -1;
   for (let i = 0; i < elements.count; i++) {
     if (elements.shadowOf(i) != shadow.index) continue;
     if (elements.has(i, Mark.SENT_REPORT)) elements.mark(i, Mark.REPORT);
@@ -415,6 +414,7 @@ class Shadows extends Client {
   }
 
   onDown(blamed: bool): void {
+    reading = -1;
     for (let i = 0; i < count; i++) {
       const shadow = unchecked(shadows[i]);
       if (blamed && (shadow.state == State.GETTING || shadow.state == State.UPDATING))

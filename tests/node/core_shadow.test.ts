@@ -79,6 +79,28 @@ describe("a policy that forbids the request, so that the broker ends the connect
   });
 });
 
+describe("a message of one shadow that arrives in fragments", () => {
+  it("is not lost when the time of another shadow's request runs out in between", () => {
+    const { device, cloud } = scene([
+      ...LAMP,
+      commands.shadow("deaf"),
+      commands.element(1, Type.INTEGER, "n", "0"),
+    ]);
+    cloud.onRequest = ({ topic }) => (topic.includes("/deaf/") ? "silent" : "normal");
+    device.boot();
+    device.until(() => device.textsOf(Event.SHADOW_SYNCED).includes("lamp"), LONG_MS);
+    const topic = "$aws/things/thing-1/shadow/name/lamp/update/delta";
+    const delta = Buffer.from(
+      JSON.stringify({ version: 5, state: { on: true }, pad: "x".repeat(99) }),
+    );
+    device.broker.fragment(topic, delta.length, 0, delta.subarray(0, 50));
+    device.runFor(20_000); // the request of "deaf" is given up meanwhile
+    device.broker.fragment("", delta.length, 50, delta.subarray(50));
+    device.runFor(1000);
+    assert.deepEqual(device.saidOf("changed"), ["lamp.on=true"]);
+  });
+});
+
 describe("synchronisation", () => {
   it("asks for the document after each connection, with subscriptions before", () => {
     const { device, cloud } = synced(scene());
