@@ -44,8 +44,3 @@ export function step(input: u8, reason: usize): void {
 export function applicationRuns(): bool {
   return mode == Mode.NORMAL || mode == Mode.OTA;
 }
-
-/** Whether the device is on its way to Normal, or there. */
-export function isWorking(): bool {
-  return mode == Mode.INIT || mode == Mode.NORMAL || mode == Mode.OTA;
-}
