@@ -5,7 +5,7 @@
 // milliseconds, sizes are bytes.
 
 /** Version of the table this file was generated from; the export abi_version returns it. */
-export const ABI_VERSION: i32 = 1;
+export const ABI_VERSION: i32 = 2;
 
 /** Size of the inbox, the static buffer where the host puts an event's payload. */
 export const INBOX_BYTES: i32 = 1536;
@@ -30,6 +30,18 @@ export const SSID_BYTES_MAX: i32 = 32;
 
 /** Longest Wi-Fi password (63 characters, or 64 hex digits). */
 export const PASSWORD_BYTES_MAX: i32 = 64;
+
+/** Longest URL of http_get; a presigned URL of S3 may have 2,000 bytes. */
+export const HTTP_URL_BYTES_MAX: i32 = 4096;
+
+/** A SHA-256. */
+export const DIGEST_BYTES: i32 = 32;
+
+/** A public key on P-256 as an uncompressed point: 4, x, y (SEC 1, 2.3.3). */
+export const PUBLIC_KEY_BYTES: i32 = 65;
+
+/** An ECDSA signature on P-256: r, s, big-endian (IEEE P1363). */
+export const SIGNATURE_BYTES: i32 = 64;
 
 /**
  * What an import returns and what an outcome event carries. An import returns >= 0 when it accepts
@@ -113,6 +125,14 @@ export namespace ResetReason {
   export const EXTERNAL: u8 = 7;
 }
 
+/** What sys_restart starts anew. */
+export namespace RestartScope {
+  /** the device: through the bootloader, which judges a firmware image on trial */
+  export const DEVICE: u8 = 0;
+  /** the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  export const MODULE: u8 = 1;
+}
+
 /** Mode of the system. */
 export namespace Mode {
   /** mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
@@ -126,7 +146,7 @@ export namespace Mode {
   export const CONFIGURATION: u8 = 2;
   /** provisioned; the application runs */
   export const NORMAL: u8 = 3;
-  /** a new image is being downloaded, verified or activated */
+  /** an update is being downloaded, verified or activated; left by a restart only */
   export const OTA: u8 = 4;
 }
 
@@ -182,6 +202,8 @@ export namespace LogModule {
   export const SHADOW: u8 = 6;
   /** jobs */
   export const JOBS: u8 = 7;
+  /** updates over the air */
+  export const OTA: u8 = 8;
 }
 
 /** Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -217,6 +239,48 @@ export namespace JobStatus {
   export const FAILED: u8 = 2;
   /** not for this device: unknown action, or a document it cannot use */
   export const REJECTED: u8 = 3;
+}
+
+/** What an update replaces. */
+export namespace OtaTarget {
+  /** the application image, in the next slot of ota_0, ota_1 */
+  export const FIRMWARE: u8 = 0;
+  /** the module alone, in the next slot of wasm_0, wasm_1 */
+  export const MODULE: u8 = 1;
+}
+
+/** Which application image ota_read reads. */
+export namespace ImageSlot {
+  /** the one this device runs */
+  export const RUNNING: u8 = 0;
+  /** the slot that ota_begin(FIRMWARE) writes */
+  export const NEXT: u8 = 1;
+}
+
+/** State of the update machine. */
+export namespace OtaState {
+  /** no update in hand */
+  export const IDLE: u8 = 0;
+  /** asked for; its first bytes decide whether it suits this device */
+  export const CHECKING: u8 = 1;
+  /** being written to the next slot */
+  export const DOWNLOADING: u8 = 2;
+  /** the connection was lost; the download goes on after a back-off */
+  export const WAITING: u8 = 3;
+  /** whole; its digest and signature are being checked */
+  export const VERIFYING: u8 = 4;
+  /** good; the service is told, then the next slot becomes the one that boots */
+  export const ACTIVATING: u8 = 5;
+  /** the restart into it is due, unless the application holds it */
+  export const RESTARTING: u8 = 6;
+  /** it runs on trial, until it is connected and the application agrees */
+  export const SELF_TEST: u8 = 7;
+  /** it stays */
+  export const CONFIRMED: u8 = 8;
+  /** given up; the device stays with what it had */
+  export const FAILED: u8 = 9;
+  /** it did not pass its self-test; the one before runs again */
+  export const ROLLED_BACK: u8 = 10;
 }
 
 /** How a pin is used. */
@@ -315,6 +379,10 @@ export namespace Event {
   export const JOB_CANCELED: u8 = 33;
   /** value = a Status or 0, text = code of the service, which refused a request */
   export const JOB_REJECTED: u8 = 34;
+  /** value = OtaState, text = the reason, or the version where it is known */
+  export const OTA_STATE: u8 = 35;
+  /** value = percent of the update that is in flash */
+  export const OTA_PROGRESS: u8 = 36;
   /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
@@ -327,8 +395,10 @@ export namespace EventKind {
   /** The time that dispatch asked for has come. Early ticks do no harm. */
   export const TICK: i32 = 0;
   /**
-   * First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6 bytes
-   * MAC address.
+   * First event of every life of the module, exactly once. What is on trial and not confirmed by
+   * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
+   * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of the
+   * module (255: the one inside the firmware); u8 1 when the module is on trial.
    */
   export const BOOT: i32 = 1;
   /**
@@ -369,12 +439,44 @@ export namespace EventKind {
    * request PEM.
    */
   export const CRYPTO_CSR: i32 = 11;
+  /**
+   * The head of the answer to http_get is here, whatever its status code; http_read gives its body.
+   * a: HTTP status code. b: bytes of this body, or -1 when the server does not say. payload: u32
+   * position of its first byte in the resource (0 without Content-Range), u32 bytes of the whole
+   * resource (0xFFFFFFFF: not known).
+   */
+  export const HTTP_RESPONSE: i32 = 12;
+  /**
+   * The next bytes of the body. a: offset in this body. payload: what http_read asked for; less
+   * only where the body ends.
+   */
+  export const HTTP_BODY: i32 = 13;
+  /**
+   * The request is over. Exactly one for each accepted http_get: OK when the body has been
+   * delivered whole, CLOSED after http_abort, CONNECTION_LOST when it ended before its announced
+   * length. The host does not try again by itself. a: Status. b: TLS alert or host error number,
+   * for the log.
+   */
+  export const HTTP_DOWN: i32 = 14;
+  /**
+   * Outcome of the oldest ota_write, ota_digest, ota_activate or ota_confirm that was accepted and
+   * not yet answered. a: Status. payload: 32 bytes SHA-256 when it answers ota_digest.
+   */
+  export const OTA_DONE: i32 = 15;
+  /**
+   * Outcome of crypto_verify: OK, or REFUSED when the signature is not of this digest by this key.
+   * a: Status.
+   */
+  export const CRYPTO_VERIFIED: i32 = 16;
 }
 
-/** Restart the device after this dispatch returns. Nothing is dispatched any more in this life. */
+/**
+ * Restart the device, or the module alone, after this dispatch returns. Nothing is dispatched any
+ * more in this life. scope: see RestartScope.
+ */
 // @ts-ignore: decorator
 @external("host", "sys_restart")
-export declare function sysRestart(): i32;
+export declare function sysRestart(scope: u32): i32;
 
 /** Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
 // @ts-ignore: decorator
@@ -514,6 +616,96 @@ export declare function mqttPublish(
 ): i32;
 
 /**
+ * Put together the URL of the next http_get, part by part, in memory of the host: a long one needs
+ * none in the core. TOO_LARGE above HTTP_URL_BYTES_MAX. It stays until another begins. A request
+ * under way keeps its own. is_first: 1: begins a URL; 0: goes on with it.
+ */
+// @ts-ignore: decorator
+@external("host", "http_url")
+export declare function httpUrl(part: usize, partSize: u32, isFirst: u32): i32;
+
+/**
+ * GET the URL over TLS 1.2 or later; the server is verified against the root CA that is PEM in the
+ * records partition. Redirects are not followed. Answered with HTTP_RESPONSE or HTTP_DOWN. REFUSED
+ * unless the URL is https. One request at a time: BUSY while another is under way. NOT_READY
+ * without a network. offset: first byte wanted; above 0 it is asked for by Range.
+ */
+// @ts-ignore: decorator
+@external("host", "http_get")
+export declare function httpGet(offset: u32, caOffset: u32, caSize: u32): i32;
+
+/**
+ * Take the Location of the last HTTP_RESPONSE, made absolute, as the URL of the next http_get.
+ * NOT_FOUND when it had none, REFUSED when it does not lead to https.
+ */
+// @ts-ignore: decorator
+@external("host", "http_redirect")
+export declare function httpRedirect(): i32;
+
+/**
+ * Ask for the next bytes of the body; answered with HTTP_BODY, or with HTTP_DOWN when there are
+ * none. The host collects until it has so many. One at a time: BUSY; NOT_READY without a response.
+ * size: 1 to INBOX_BYTES.
+ */
+// @ts-ignore: decorator
+@external("host", "http_read")
+export declare function httpRead(size: u32): i32;
+
+/** Give the request up; answered with HTTP_DOWN(CLOSED). NOT_READY when there is none. */
+// @ts-ignore: decorator
+@external("host", "http_abort")
+export declare function httpAbort(): i32;
+
+/**
+ * Read of an application image in its slot, at once. Sees what OTA_DONE has answered for. NOT_FOUND
+ * when there is no such slot. slot: see ImageSlot.
+ */
+// @ts-ignore: decorator
+@external("host", "ota_read")
+export declare function otaRead(slot: u32, offset: u32, bytes: usize, bytesSize: u32): i32;
+
+/**
+ * Begin, or go on, to write the next slot. Returns the bytes that it holds for an image or a
+ * module. Sectors are erased when the writing comes to them; what the slot held before is worthless
+ * from here on. NOT_FOUND when the device has no second slot, NOT_READY while what runs is on
+ * trial. target: see OtaTarget. offset: multiple of FLASH_SECTOR_BYTES: where writing goes on; what
+ * is before it stays.
+ */
+// @ts-ignore: decorator
+@external("host", "ota_begin")
+export declare function otaBegin(target: u32, offset: u32): i32;
+
+/**
+ * Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps the
+ * rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all it can
+ * it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to INBOX_BYTES.
+ */
+// @ts-ignore: decorator
+@external("host", "ota_write")
+export declare function otaWrite(bytes: usize, bytesSize: u32): i32;
+
+/** SHA-256 of the first bytes of what was written, read back from flash; answered with OTA_DONE. */
+// @ts-ignore: decorator
+@external("host", "ota_digest")
+export declare function otaDigest(size: u32): i32;
+
+/**
+ * What was written and digested is what boots next, on trial. Answered with OTA_DONE: CORRUPT when
+ * an image is not one that the bootloader would start. Firmware starts with sys_restart(DEVICE), a
+ * module with sys_restart(MODULE).
+ */
+// @ts-ignore: decorator
+@external("host", "ota_activate")
+export declare function otaActivate(): i32;
+
+/**
+ * What runs, firmware and module, stays. Answered with OTA_DONE; harmless when nothing is on trial.
+ */
+// @ts-ignore: decorator
+@external("host", "ota_confirm")
+export declare function otaConfirm(): i32;
+
+/**
  * Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode: see
  * PinMode.
  */
@@ -538,3 +730,18 @@ export declare function gpioRead(pin: u32): i32;
 // @ts-ignore: decorator
 @external("host", "crypto_csr")
 export declare function cryptoCsr(commonName: usize, commonNameSize: u32): i32;
+
+/**
+ * Verify an ECDSA signature on P-256; answered with CRYPTO_VERIFIED. One at a time: BUSY. key:
+ * PUBLIC_KEY_BYTES. digest: DIGEST_BYTES. signature: SIGNATURE_BYTES.
+ */
+// @ts-ignore: decorator
+@external("host", "crypto_verify")
+export declare function cryptoVerify(
+  key: usize,
+  keySize: u32,
+  digest: usize,
+  digestSize: u32,
+  signature: usize,
+  signatureSize: u32,
+): i32;

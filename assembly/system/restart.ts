@@ -2,7 +2,7 @@
 // flash operation finished. A broker that does not let go is waited for two seconds, flash as long
 // as it takes: a write that was accepted is never thrown away.
 
-import { Event, sysRestart } from "../abi/host";
+import { Event, RestartScope, sysRestart } from "../abi/host";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as records from "../flash/store";
@@ -48,5 +48,5 @@ export function pump(): void {
   stage = Stage.DONE;
   queue.onDown(false);
   queue.clear(); // what was not sent is told to be dropped, not just forgotten
-  sysRestart();
+  sysRestart(RestartScope.DEVICE);
 }

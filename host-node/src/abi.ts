@@ -5,7 +5,7 @@
 // milliseconds, sizes are bytes.
 
 /** Version of the table this file was generated from; a module of another one is refused. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Module name of every import. */
 export const IMPORT_MODULE = "host";
@@ -33,6 +33,18 @@ export const SSID_BYTES_MAX = 32;
 
 /** Longest Wi-Fi password (63 characters, or 64 hex digits). */
 export const PASSWORD_BYTES_MAX = 64;
+
+/** Longest URL of http_get; a presigned URL of S3 may have 2,000 bytes. */
+export const HTTP_URL_BYTES_MAX = 4096;
+
+/** A SHA-256. */
+export const DIGEST_BYTES = 32;
+
+/** A public key on P-256 as an uncompressed point: 4, x, y (SEC 1, 2.3.3). */
+export const PUBLIC_KEY_BYTES = 65;
+
+/** An ECDSA signature on P-256: r, s, big-endian (IEEE P1363). */
+export const SIGNATURE_BYTES = 64;
 
 /**
  * What an import returns and what an outcome event carries. An import returns >= 0 when it accepts
@@ -118,6 +130,15 @@ export const ResetReason = {
 } as const;
 export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
 
+/** What sys_restart starts anew. */
+export const RestartScope = {
+  /** the device: through the bootloader, which judges a firmware image on trial */
+  DEVICE: 0,
+  /** the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  MODULE: 1,
+} as const;
+export type RestartScope = (typeof RestartScope)[keyof typeof RestartScope];
+
 /** Mode of the system. */
 export const Mode = {
   /** mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
@@ -131,7 +152,7 @@ export const Mode = {
   CONFIGURATION: 2,
   /** provisioned; the application runs */
   NORMAL: 3,
-  /** a new image is being downloaded, verified or activated */
+  /** an update is being downloaded, verified or activated; left by a restart only */
   OTA: 4,
 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
@@ -190,6 +211,8 @@ export const LogModule = {
   SHADOW: 6,
   /** jobs */
   JOBS: 7,
+  /** updates over the air */
+  OTA: 8,
 } as const;
 export type LogModule = (typeof LogModule)[keyof typeof LogModule];
 
@@ -229,6 +252,51 @@ export const JobStatus = {
   REJECTED: 3,
 } as const;
 export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
+
+/** What an update replaces. */
+export const OtaTarget = {
+  /** the application image, in the next slot of ota_0, ota_1 */
+  FIRMWARE: 0,
+  /** the module alone, in the next slot of wasm_0, wasm_1 */
+  MODULE: 1,
+} as const;
+export type OtaTarget = (typeof OtaTarget)[keyof typeof OtaTarget];
+
+/** Which application image ota_read reads. */
+export const ImageSlot = {
+  /** the one this device runs */
+  RUNNING: 0,
+  /** the slot that ota_begin(FIRMWARE) writes */
+  NEXT: 1,
+} as const;
+export type ImageSlot = (typeof ImageSlot)[keyof typeof ImageSlot];
+
+/** State of the update machine. */
+export const OtaState = {
+  /** no update in hand */
+  IDLE: 0,
+  /** asked for; its first bytes decide whether it suits this device */
+  CHECKING: 1,
+  /** being written to the next slot */
+  DOWNLOADING: 2,
+  /** the connection was lost; the download goes on after a back-off */
+  WAITING: 3,
+  /** whole; its digest and signature are being checked */
+  VERIFYING: 4,
+  /** good; the service is told, then the next slot becomes the one that boots */
+  ACTIVATING: 5,
+  /** the restart into it is due, unless the application holds it */
+  RESTARTING: 6,
+  /** it runs on trial, until it is connected and the application agrees */
+  SELF_TEST: 7,
+  /** it stays */
+  CONFIRMED: 8,
+  /** given up; the device stays with what it had */
+  FAILED: 9,
+  /** it did not pass its self-test; the one before runs again */
+  ROLLED_BACK: 10,
+} as const;
+export type OtaState = (typeof OtaState)[keyof typeof OtaState];
 
 /** How a pin is used. */
 export const PinMode = {
@@ -327,6 +395,10 @@ export const Event = {
   JOB_CANCELED: 33,
   /** value = a Status or 0, text = code of the service, which refused a request */
   JOB_REJECTED: 34,
+  /** value = OtaState, text = the reason, or the version where it is known */
+  OTA_STATE: 35,
+  /** value = percent of the update that is in flash */
+  OTA_PROGRESS: 36,
   /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
@@ -340,8 +412,10 @@ export const EventKind = {
   /** The time that dispatch asked for has come. Early ticks do no harm. */
   TICK: 0,
   /**
-   * First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6 bytes
-   * MAC address.
+   * First event of every life of the module, exactly once. What is on trial and not confirmed by
+   * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
+   * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of the
+   * module (255: the one inside the firmware); u8 1 when the module is on trial.
    */
   BOOT: 1,
   /**
@@ -382,6 +456,35 @@ export const EventKind = {
    * request PEM.
    */
   CRYPTO_CSR: 11,
+  /**
+   * The head of the answer to http_get is here, whatever its status code; http_read gives its body.
+   * a: HTTP status code. b: bytes of this body, or -1 when the server does not say. payload: u32
+   * position of its first byte in the resource (0 without Content-Range), u32 bytes of the whole
+   * resource (0xFFFFFFFF: not known).
+   */
+  HTTP_RESPONSE: 12,
+  /**
+   * The next bytes of the body. a: offset in this body. payload: what http_read asked for; less
+   * only where the body ends.
+   */
+  HTTP_BODY: 13,
+  /**
+   * The request is over. Exactly one for each accepted http_get: OK when the body has been
+   * delivered whole, CLOSED after http_abort, CONNECTION_LOST when it ended before its announced
+   * length. The host does not try again by itself. a: Status. b: TLS alert or host error number,
+   * for the log.
+   */
+  HTTP_DOWN: 14,
+  /**
+   * Outcome of the oldest ota_write, ota_digest, ota_activate or ota_confirm that was accepted and
+   * not yet answered. a: Status. payload: 32 bytes SHA-256 when it answers ota_digest.
+   */
+  OTA_DONE: 15,
+  /**
+   * Outcome of crypto_verify: OK, or REFUSED when the signature is not of this digest by this key.
+   * a: Status.
+   */
+  CRYPTO_VERIFIED: 16,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -432,9 +535,10 @@ export function nameOf(values: Readonly<Record<string, number>>, value: number):
 
 export interface SysPort {
   /**
-   * Restart the device after this dispatch returns. Nothing is dispatched any more in this life.
+   * Restart the device, or the module alone, after this dispatch returns. Nothing is dispatched any
+   * more in this life. scope: see RestartScope.
    */
-  restart(): number;
+  restart(scope: number): number;
   /** Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
   random(bytes: Uint8Array): number;
   /**
@@ -518,6 +622,73 @@ export interface MqttPort {
   publish(topic: Uint8Array, payload: Uint8Array, flags: number): number;
 }
 
+export interface HttpPort {
+  /**
+   * Put together the URL of the next http_get, part by part, in memory of the host: a long one
+   * needs none in the core. TOO_LARGE above HTTP_URL_BYTES_MAX. It stays until another begins. A
+   * request under way keeps its own. is_first: 1: begins a URL; 0: goes on with it.
+   */
+  url(part: Uint8Array, isFirst: number): number;
+  /**
+   * GET the URL over TLS 1.2 or later; the server is verified against the root CA that is PEM in
+   * the records partition. Redirects are not followed. Answered with HTTP_RESPONSE or HTTP_DOWN.
+   * REFUSED unless the URL is https. One request at a time: BUSY while another is under way.
+   * NOT_READY without a network. offset: first byte wanted; above 0 it is asked for by Range.
+   */
+  get(offset: number, caOffset: number, caSize: number): number;
+  /**
+   * Take the Location of the last HTTP_RESPONSE, made absolute, as the URL of the next http_get.
+   * NOT_FOUND when it had none, REFUSED when it does not lead to https.
+   */
+  redirect(): number;
+  /**
+   * Ask for the next bytes of the body; answered with HTTP_BODY, or with HTTP_DOWN when there are
+   * none. The host collects until it has so many. One at a time: BUSY; NOT_READY without a
+   * response. size: 1 to INBOX_BYTES.
+   */
+  read(size: number): number;
+  /** Give the request up; answered with HTTP_DOWN(CLOSED). NOT_READY when there is none. */
+  abort(): number;
+}
+
+export interface OtaPort {
+  /**
+   * Read of an application image in its slot, at once. Sees what OTA_DONE has answered for.
+   * NOT_FOUND when there is no such slot. slot: see ImageSlot.
+   */
+  read(slot: number, offset: number, bytes: Uint8Array): number;
+  /**
+   * Begin, or go on, to write the next slot. Returns the bytes that it holds for an image or a
+   * module. Sectors are erased when the writing comes to them; what the slot held before is
+   * worthless from here on. NOT_FOUND when the device has no second slot, NOT_READY while what runs
+   * is on trial. target: see OtaTarget. offset: multiple of FLASH_SECTOR_BYTES: where writing goes
+   * on; what is before it stays.
+   */
+  begin(target: number, offset: number): number;
+  /**
+   * Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps
+   * the rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all
+   * it can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to
+   * INBOX_BYTES.
+   */
+  write(bytes: Uint8Array): number;
+  /**
+   * SHA-256 of the first bytes of what was written, read back from flash; answered with OTA_DONE.
+   */
+  digest(size: number): number;
+  /**
+   * What was written and digested is what boots next, on trial. Answered with OTA_DONE: CORRUPT
+   * when an image is not one that the bootloader would start. Firmware starts with
+   * sys_restart(DEVICE), a module with sys_restart(MODULE).
+   */
+  activate(): number;
+  /**
+   * What runs, firmware and module, stays. Answered with OTA_DONE; harmless when nothing is on
+   * trial.
+   */
+  confirm(): number;
+}
+
 export interface GpioPort {
   /**
    * Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode:
@@ -536,6 +707,11 @@ export interface CryptoPort {
    * CRYPTO_CSR.
    */
   csr(commonName: Uint8Array): number;
+  /**
+   * Verify an ECDSA signature on P-256; answered with CRYPTO_VERIFIED. One at a time: BUSY. key:
+   * PUBLIC_KEY_BYTES. digest: DIGEST_BYTES. signature: SIGNATURE_BYTES.
+   */
+  verify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): number;
 }
 
 /** One port for each capability; a method returns a Status, a count or a token at once. */
@@ -545,6 +721,8 @@ export interface Ports {
   readonly flash: FlashPort;
   readonly wifi: WifiPort;
   readonly mqtt: MqttPort;
+  readonly http: HttpPort;
+  readonly ota: OtaPort;
   readonly gpio: GpioPort;
   readonly crypto: CryptoPort;
 }
@@ -595,7 +773,7 @@ export function wireArity(entry: ImportEntry | ExportEntry): number {
 
 /** Every import a module may use. */
 export const IMPORTS: readonly ImportEntry[] = [
-  { name: "sys_restart", params: {}, result: "status" },
+  { name: "sys_restart", params: { scope: "u32" }, result: "status" },
   { name: "sys_random", params: { bytes: "out" }, result: "status" },
   {
     name: "sys_panic",
@@ -631,10 +809,22 @@ export const IMPORTS: readonly ImportEntry[] = [
   { name: "mqtt_subscribe", params: { filter: "in", qos: "u32" }, result: "token" },
   { name: "mqtt_unsubscribe", params: { filter: "in" }, result: "token" },
   { name: "mqtt_publish", params: { topic: "in", payload: "in", flags: "u32" }, result: "token" },
+  { name: "http_url", params: { part: "in", isFirst: "u32" }, result: "status" },
+  { name: "http_get", params: { offset: "u32", caOffset: "u32", caSize: "u32" }, result: "status" },
+  { name: "http_redirect", params: {}, result: "status" },
+  { name: "http_read", params: { size: "u32" }, result: "status" },
+  { name: "http_abort", params: {}, result: "status" },
+  { name: "ota_read", params: { slot: "u32", offset: "u32", bytes: "out" }, result: "status" },
+  { name: "ota_begin", params: { target: "u32", offset: "u32" }, result: "count" },
+  { name: "ota_write", params: { bytes: "in" }, result: "status" },
+  { name: "ota_digest", params: { size: "u32" }, result: "status" },
+  { name: "ota_activate", params: {}, result: "status" },
+  { name: "ota_confirm", params: {}, result: "status" },
   { name: "gpio_mode", params: { pin: "u32", mode: "u32" }, result: "status" },
   { name: "gpio_write", params: { pin: "u32", level: "u32" }, result: "status" },
   { name: "gpio_read", params: { pin: "u32" }, result: "count" },
   { name: "crypto_csr", params: { commonName: "in" }, result: "status" },
+  { name: "crypto_verify", params: { key: "in", digest: "in", signature: "in" }, result: "status" },
 ];
 
 /** Every function a module exports. */
@@ -694,8 +884,8 @@ export function bindImports(
     return finished(name, args, Status.INVALID_ARGUMENT);
   };
   const host: HostImports = {
-    sys_restart: () => {
-      const args = [] as const;
+    sys_restart: (scope) => {
+      const args = [scope >>> 0] as const;
       return finished("sys_restart", args, ports.sys.restart(...args));
     },
     sys_random: (bytes, bytesSize) => {
@@ -851,6 +1041,62 @@ export function bindImports(
       const args = [topicView, payloadView, flags >>> 0] as const;
       return finished("mqtt_publish", args, ports.mqtt.publish(...args));
     },
+    http_url: (part, partSize, isFirst) => {
+      const partView = slice(part, partSize);
+      if (partView === null) {
+        return refused("http_url", [part, partSize, isFirst]);
+      }
+      const args = [partView, isFirst >>> 0] as const;
+      return finished("http_url", args, ports.http.url(...args));
+    },
+    http_get: (offset, caOffset, caSize) => {
+      const args = [offset >>> 0, caOffset >>> 0, caSize >>> 0] as const;
+      return finished("http_get", args, ports.http.get(...args));
+    },
+    http_redirect: () => {
+      const args = [] as const;
+      return finished("http_redirect", args, ports.http.redirect(...args));
+    },
+    http_read: (size) => {
+      const args = [size >>> 0] as const;
+      return finished("http_read", args, ports.http.read(...args));
+    },
+    http_abort: () => {
+      const args = [] as const;
+      return finished("http_abort", args, ports.http.abort(...args));
+    },
+    ota_read: (slot, offset, bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("ota_read", [slot, offset, bytes, bytesSize]);
+      }
+      const args = [slot >>> 0, offset >>> 0, bytesView] as const;
+      return finished("ota_read", args, ports.ota.read(...args));
+    },
+    ota_begin: (target, offset) => {
+      const args = [target >>> 0, offset >>> 0] as const;
+      return finished("ota_begin", args, ports.ota.begin(...args));
+    },
+    ota_write: (bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("ota_write", [bytes, bytesSize]);
+      }
+      const args = [bytesView] as const;
+      return finished("ota_write", args, ports.ota.write(...args));
+    },
+    ota_digest: (size) => {
+      const args = [size >>> 0] as const;
+      return finished("ota_digest", args, ports.ota.digest(...args));
+    },
+    ota_activate: () => {
+      const args = [] as const;
+      return finished("ota_activate", args, ports.ota.activate(...args));
+    },
+    ota_confirm: () => {
+      const args = [] as const;
+      return finished("ota_confirm", args, ports.ota.confirm(...args));
+    },
     gpio_mode: (pin, mode) => {
       const args = [pin >>> 0, mode >>> 0] as const;
       return finished("gpio_mode", args, ports.gpio.mode(...args));
@@ -870,6 +1116,23 @@ export function bindImports(
       }
       const args = [commonNameView] as const;
       return finished("crypto_csr", args, ports.crypto.csr(...args));
+    },
+    crypto_verify: (key, keySize, digest, digestSize, signature, signatureSize) => {
+      const keyView = slice(key, keySize);
+      const digestView = slice(digest, digestSize);
+      const signatureView = slice(signature, signatureSize);
+      if (keyView === null || digestView === null || signatureView === null) {
+        return refused("crypto_verify", [
+          key,
+          keySize,
+          digest,
+          digestSize,
+          signature,
+          signatureSize,
+        ]);
+      }
+      const args = [keyView, digestView, signatureView] as const;
+      return finished("crypto_verify", args, ports.crypto.verify(...args));
     },
   };
   return { host };

@@ -131,7 +131,7 @@ export class Core {
     return {
       ...ports,
       sys: {
-        restart: () => sys.restart(),
+        restart: (scope) => sys.restart(scope),
         random: (bytes) => sys.random(bytes),
         configRead: (offset, bytes) => sys.configRead(offset, bytes),
         panic: (...args) => {

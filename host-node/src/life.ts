@@ -2,7 +2,7 @@
 // ports, and the one queue through which everything reaches it, one step at a time. Device
 // (device.ts) starts lives and hears how they end.
 
-import { EventKind, type ResetReason } from "./abi.js";
+import { EventKind, type ResetReason, type RestartScope, Status } from "./abi.js";
 import type { Clock, TimerHandle } from "./clock.js";
 import { Core, type CoreEvent, type CoreHooks, CoreTrap, PowerOff } from "./core.js";
 import type { FlashImage } from "./flash_image.js";
@@ -36,7 +36,7 @@ export interface LifeListener {
   onLog(line: LogLine): void;
   onEvent(event: SystemEvent): void;
   onPin(change: PinChange): void;
-  onRestart(): void;
+  onRestart(scope: RestartScope): void;
   onTrap(trap: CoreTrap): void;
   /** A fault of the host itself. */
   onFault(error: unknown): void;
@@ -48,6 +48,12 @@ interface QueuedEvent extends CoreEvent {
 }
 
 const NOTHING = new Uint8Array();
+
+/** A capability that this host does not have. */
+function unsupported<Name extends string>(names: readonly Name[]): Record<Name, () => number> {
+  const entries = names.map((name) => [name, () => Status.UNSUPPORTED]);
+  return Object.fromEntries(entries) as Record<Name, () => number>;
+}
 
 export class Life implements PortHost {
   readonly clock: Clock;
@@ -103,7 +109,9 @@ export class Life implements PortHost {
       (change) => listener.onPin(change),
     );
     try {
-      const ports = { sys, log, flash, wifi, mqtt, gpio, crypto };
+      const http = unsupported(["url", "get", "redirect", "read", "abort"] as const);
+      const ota = unsupported(["read", "begin", "write", "digest", "activate", "confirm"] as const);
+      const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
       return new Core(options.module, ports, options.hooks);
     } catch (error) {
       this.closePorts();
@@ -137,8 +145,8 @@ export class Life implements PortHost {
     if (event === undefined || this.isOver) return;
     try {
       const wait = this.core.dispatch(event, Math.floor(this.clock.now()));
-      if (this.sys.restartRequested) {
-        this.restart();
+      if (this.sys.restartScope !== null) {
+        this.restart(this.sys.restartScope);
       } else {
         this.setTick(wait);
         event.onDispatched?.();
@@ -149,9 +157,9 @@ export class Life implements PortHost {
     this.schedule();
   }
 
-  private restart(): void {
+  private restart(scope: RestartScope): void {
     this.end();
-    this.listener.onRestart();
+    this.listener.onRestart(scope);
   }
 
   private finishBroken(error: unknown): void {

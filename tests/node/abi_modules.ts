@@ -83,7 +83,7 @@ export function assemble(
 
 export const GOOD_IMPORTS: readonly AssembledImport[] = [
   { module: "host", name: "flash_write", params: 3 },
-  { module: "host", name: "sys_restart", params: 0 },
+  { module: "host", name: "sys_restart", params: 1 },
 ];
 export const GOOD_FUNCTIONS: readonly AssembledFunction[] = [
   { name: "abi_version", params: 0 },

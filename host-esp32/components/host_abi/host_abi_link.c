@@ -18,8 +18,9 @@ static bool is_in_memory(IM3Runtime runtime, uint32_t pointer, uint32_t size) {
 
 static m3ApiRawFunction(call_sys_restart) {
   m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, scope)
   (void)_ctx; (void)runtime; (void)_mem;
-  m3ApiReturn(host_sys_restart())
+  m3ApiReturn(host_sys_restart(scope))
 }
 
 static m3ApiRawFunction(call_sys_random) {
@@ -249,6 +250,97 @@ static m3ApiRawFunction(call_mqtt_publish) {
   ))
 }
 
+static m3ApiRawFunction(call_http_url) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, part)
+  m3ApiGetArg(uint32_t, part_size)
+  m3ApiGetArg(uint32_t, is_first)
+  (void)_ctx;
+  if (!is_in_memory(runtime, part, part_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_http_url((uint8_t *)_mem + part, part_size, is_first))
+}
+
+static m3ApiRawFunction(call_http_get) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, ca_offset)
+  m3ApiGetArg(uint32_t, ca_size)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_http_get(offset, ca_offset, ca_size))
+}
+
+static m3ApiRawFunction(call_http_redirect) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_http_redirect())
+}
+
+static m3ApiRawFunction(call_http_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, size)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_http_read(size))
+}
+
+static m3ApiRawFunction(call_http_abort) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_http_abort())
+}
+
+static m3ApiRawFunction(call_ota_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, slot)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ota_read(slot, offset, (uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_ota_begin) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, target)
+  m3ApiGetArg(uint32_t, offset)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ota_begin(target, offset))
+}
+
+static m3ApiRawFunction(call_ota_write) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ota_write((uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_ota_digest) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, size)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ota_digest(size))
+}
+
+static m3ApiRawFunction(call_ota_activate) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ota_activate())
+}
+
+static m3ApiRawFunction(call_ota_confirm) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ota_confirm())
+}
+
 static m3ApiRawFunction(call_gpio_mode) {
   m3ApiReturnType(int32_t)
   m3ApiGetArg(uint32_t, pin)
@@ -283,8 +375,36 @@ static m3ApiRawFunction(call_crypto_csr) {
   m3ApiReturn(host_crypto_csr((uint8_t *)_mem + common_name, common_name_size))
 }
 
+static m3ApiRawFunction(call_crypto_verify) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, key)
+  m3ApiGetArg(uint32_t, key_size)
+  m3ApiGetArg(uint32_t, digest)
+  m3ApiGetArg(uint32_t, digest_size)
+  m3ApiGetArg(uint32_t, signature)
+  m3ApiGetArg(uint32_t, signature_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, key, key_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, digest, digest_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, signature, signature_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_crypto_verify(
+    (uint8_t *)_mem + key,
+    key_size,
+    (uint8_t *)_mem + digest,
+    digest_size,
+    (uint8_t *)_mem + signature,
+    signature_size
+  ))
+}
+
 const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
-  {"sys_restart", "i()", call_sys_restart},
+  {"sys_restart", "i(i)", call_sys_restart},
   {"sys_random", "i(ii)", call_sys_random},
   {"sys_panic", "i(iiiiii)", call_sys_panic},
   {"sys_config_read", "i(iii)", call_sys_config_read},
@@ -301,10 +421,22 @@ const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"mqtt_subscribe", "i(iii)", call_mqtt_subscribe},
   {"mqtt_unsubscribe", "i(ii)", call_mqtt_unsubscribe},
   {"mqtt_publish", "i(iiiii)", call_mqtt_publish},
+  {"http_url", "i(iii)", call_http_url},
+  {"http_get", "i(iii)", call_http_get},
+  {"http_redirect", "i()", call_http_redirect},
+  {"http_read", "i(i)", call_http_read},
+  {"http_abort", "i()", call_http_abort},
+  {"ota_read", "i(iiii)", call_ota_read},
+  {"ota_begin", "i(ii)", call_ota_begin},
+  {"ota_write", "i(ii)", call_ota_write},
+  {"ota_digest", "i(i)", call_ota_digest},
+  {"ota_activate", "i()", call_ota_activate},
+  {"ota_confirm", "i()", call_ota_confirm},
   {"gpio_mode", "i(ii)", call_gpio_mode},
   {"gpio_write", "i(ii)", call_gpio_write},
   {"gpio_read", "i(i)", call_gpio_read},
   {"crypto_csr", "i(ii)", call_crypto_csr},
+  {"crypto_verify", "i(iiiiii)", call_crypto_verify},
 };
 
 const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {

@@ -59,6 +59,10 @@ export class CryptoPort implements Contract {
     return Status.OK;
   }
 
+  verify(): number {
+    return Status.UNSUPPORTED;
+  }
+
   private answer(status: Status, keyBytes: number, payload: Uint8Array): void {
     this.isBusy = false;
     if (!this.isClosed) this.host.post(EventKind.CRYPTO_CSR, status, keyBytes, payload);

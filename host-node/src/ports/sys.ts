@@ -1,6 +1,6 @@
 // Port sys: restart, randomness, panics and the configuration document.
 
-import { type SysPort as Contract, Status } from "../abi.js";
+import { type SysPort as Contract, RestartScope, Status } from "../abi.js";
 
 export interface SysOptions {
   readonly configuration: Uint8Array;
@@ -9,13 +9,14 @@ export interface SysOptions {
 }
 
 export class SysPort implements Contract {
-  /** Whether the core asked for a restart; the life ends after this dispatch. */
-  restartRequested = false;
+  /** What the core asked to restart, or null; the life ends after this dispatch. */
+  restartScope: RestartScope | null = null;
 
   constructor(private readonly options: SysOptions) {}
 
-  restart(): number {
-    this.restartRequested = true;
+  restart(scope: number): number {
+    if (scope > RestartScope.MODULE) return Status.INVALID_ARGUMENT;
+    this.restartScope = scope as RestartScope;
     return Status.OK;
   }
 

@@ -348,7 +348,25 @@ export class ScriptedDevice {
         write: () => Status.UNSUPPORTED,
         read: () => Status.UNSUPPORTED,
       },
-      crypto: { csr: (name) => this.makeCsr(`${Buffer.from(name)}`) },
+      http: {
+        url: () => Status.UNSUPPORTED,
+        get: () => Status.UNSUPPORTED,
+        redirect: () => Status.UNSUPPORTED,
+        read: () => Status.UNSUPPORTED,
+        abort: () => Status.UNSUPPORTED,
+      },
+      ota: {
+        read: () => Status.UNSUPPORTED,
+        begin: () => Status.UNSUPPORTED,
+        write: () => Status.UNSUPPORTED,
+        digest: () => Status.UNSUPPORTED,
+        activate: () => Status.UNSUPPORTED,
+        confirm: () => Status.UNSUPPORTED,
+      },
+      crypto: {
+        csr: (name) => this.makeCsr(`${Buffer.from(name)}`),
+        verify: () => Status.UNSUPPORTED,
+      },
     };
   }
 

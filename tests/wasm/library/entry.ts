@@ -58,7 +58,7 @@ function boot(reason: u8): i32 {
   if (sysConfigRead(0, scratch, 1) === 1) scenario = load<u8>(scratch);
   (<() => void>application)();
   if (scenario === 0x66) writeFlash(); // f
-  if (scenario === 0x72 && reason !== ResetReason.SOFTWARE) sysRestart(); // r
+  if (scenario === 0x72 && reason !== ResetReason.SOFTWARE) sysRestart(0); // r
   if (scenario === 0x63) result(cryptoCsr(utf8("bench"), 5)); // c
   if (scenario === 0x77) result(wifiJoin(utf8("iot32"), 5, utf8("iot32-local"), 11)); // w
   if (scenario === 0x78) random(); // x

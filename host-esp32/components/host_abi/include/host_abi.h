@@ -12,7 +12,7 @@
 #include "wasm3.h"
 
 /* A module whose abi_version differs is refused before any other call. */
-#define HOST_ABI_VERSION 1
+#define HOST_ABI_VERSION 2
 /* Module name of every import. */
 #define HOST_ABI_MODULE "host"
 
@@ -31,6 +31,14 @@
 #define HOST_SSID_BYTES_MAX 32
 /* Longest Wi-Fi password (63 characters, or 64 hex digits). */
 #define HOST_PASSWORD_BYTES_MAX 64
+/* Longest URL of http_get; a presigned URL of S3 may have 2,000 bytes. */
+#define HOST_HTTP_URL_BYTES_MAX 4096
+/* A SHA-256. */
+#define HOST_DIGEST_BYTES 32
+/* A public key on P-256 as an uncompressed point: 4, x, y (SEC 1, 2.3.3). */
+#define HOST_PUBLIC_KEY_BYTES 65
+/* An ECDSA signature on P-256: r, s, big-endian (IEEE P1363). */
+#define HOST_SIGNATURE_BYTES 64
 
 /* What an import returns and what an outcome event carries. An import returns >= 0 when it
  * accepts (a count or a token where its contract says so), or one of the negative values. */
@@ -110,6 +118,14 @@ enum host_reset_reason {
   HOST_RESET_REASON_EXTERNAL = 7,
 };
 
+/* What sys_restart starts anew. */
+enum host_restart_scope {
+  /* the device: through the bootloader, which judges a firmware image on trial */
+  HOST_RESTART_SCOPE_DEVICE = 0,
+  /* the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  HOST_RESTART_SCOPE_MODULE = 1,
+};
+
 /* Mode of the system. */
 enum host_mode {
   /* mounting records, reading the configuration, joining Wi-Fi, provisioning if needed */
@@ -121,7 +137,7 @@ enum host_mode {
   HOST_MODE_CONFIGURATION = 2,
   /* provisioned; the application runs */
   HOST_MODE_NORMAL = 3,
-  /* a new image is being downloaded, verified or activated */
+  /* an update is being downloaded, verified or activated; left by a restart only */
   HOST_MODE_OTA = 4,
 };
 
@@ -177,6 +193,8 @@ enum host_log_module {
   HOST_LOG_MODULE_SHADOW = 6,
   /* jobs */
   HOST_LOG_MODULE_JOBS = 7,
+  /* updates over the air */
+  HOST_LOG_MODULE_OTA = 8,
 };
 
 /* Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -210,6 +228,48 @@ enum host_job_status {
   HOST_JOB_STATUS_FAILED = 2,
   /* not for this device: unknown action, or a document it cannot use */
   HOST_JOB_STATUS_REJECTED = 3,
+};
+
+/* What an update replaces. */
+enum host_ota_target {
+  /* the application image, in the next slot of ota_0, ota_1 */
+  HOST_OTA_TARGET_FIRMWARE = 0,
+  /* the module alone, in the next slot of wasm_0, wasm_1 */
+  HOST_OTA_TARGET_MODULE = 1,
+};
+
+/* Which application image ota_read reads. */
+enum host_image_slot {
+  /* the one this device runs */
+  HOST_IMAGE_SLOT_RUNNING = 0,
+  /* the slot that ota_begin(FIRMWARE) writes */
+  HOST_IMAGE_SLOT_NEXT = 1,
+};
+
+/* State of the update machine. */
+enum host_ota_state {
+  /* no update in hand */
+  HOST_OTA_STATE_IDLE = 0,
+  /* asked for; its first bytes decide whether it suits this device */
+  HOST_OTA_STATE_CHECKING = 1,
+  /* being written to the next slot */
+  HOST_OTA_STATE_DOWNLOADING = 2,
+  /* the connection was lost; the download goes on after a back-off */
+  HOST_OTA_STATE_WAITING = 3,
+  /* whole; its digest and signature are being checked */
+  HOST_OTA_STATE_VERIFYING = 4,
+  /* good; the service is told, then the next slot becomes the one that boots */
+  HOST_OTA_STATE_ACTIVATING = 5,
+  /* the restart into it is due, unless the application holds it */
+  HOST_OTA_STATE_RESTARTING = 6,
+  /* it runs on trial, until it is connected and the application agrees */
+  HOST_OTA_STATE_SELF_TEST = 7,
+  /* it stays */
+  HOST_OTA_STATE_CONFIRMED = 8,
+  /* given up; the device stays with what it had */
+  HOST_OTA_STATE_FAILED = 9,
+  /* it did not pass its self-test; the one before runs again */
+  HOST_OTA_STATE_ROLLED_BACK = 10,
 };
 
 /* How a pin is used. */
@@ -298,6 +358,10 @@ enum host_event {
   HOST_EVENT_JOB_CANCELED = 33,
   /* value = a Status or 0, text = code of the service, which refused a request */
   HOST_EVENT_JOB_REJECTED = 34,
+  /* value = OtaState, text = the reason, or the version where it is known */
+  HOST_EVENT_OTA_STATE = 35,
+  /* value = percent of the update that is in flash */
+  HOST_EVENT_OTA_PROGRESS = 36,
   /* value = number of events the application did not get because its event queue was full; the
    * host saw them all */
   HOST_EVENT_EVENTS_LOST = 26,
@@ -307,8 +371,10 @@ enum host_event {
 enum host_event_kind {
   /* The time that dispatch asked for has come. Early ticks do no harm. */
   HOST_EVENT_KIND_TICK = 0,
-  /* First event of every life of the module, exactly once. a: ResetReason. b: 0. payload: 6
-   * bytes MAC address. */
+  /* First event of every life of the module, exactly once. What is on trial and not confirmed by
+   * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
+   * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of
+   * the module (255: the one inside the firmware); u8 1 when the module is on trial. */
   HOST_EVENT_KIND_BOOT = 1,
   /* Outcome of the oldest flash_write or flash_erase that was accepted and not yet answered. a:
    * Status. */
@@ -339,14 +405,34 @@ enum host_event_kind {
   /* Outcome of crypto_csr. a: Status. b: bytes of the key. payload: private key PEM, then
    * signing request PEM. */
   HOST_EVENT_KIND_CRYPTO_CSR = 11,
+  /* The head of the answer to http_get is here, whatever its status code; http_read gives its
+   * body. a: HTTP status code. b: bytes of this body, or -1 when the server does not say.
+   * payload: u32 position of its first byte in the resource (0 without Content-Range), u32 bytes
+   * of the whole resource (0xFFFFFFFF: not known). */
+  HOST_EVENT_KIND_HTTP_RESPONSE = 12,
+  /* The next bytes of the body. a: offset in this body. payload: what http_read asked for; less
+   * only where the body ends. */
+  HOST_EVENT_KIND_HTTP_BODY = 13,
+  /* The request is over. Exactly one for each accepted http_get: OK when the body has been
+   * delivered whole, CLOSED after http_abort, CONNECTION_LOST when it ended before its announced
+   * length. The host does not try again by itself. a: Status. b: TLS alert or host error number,
+   * for the log. */
+  HOST_EVENT_KIND_HTTP_DOWN = 14,
+  /* Outcome of the oldest ota_write, ota_digest, ota_activate or ota_confirm that was accepted
+   * and not yet answered. a: Status. payload: 32 bytes SHA-256 when it answers ota_digest. */
+  HOST_EVENT_KIND_OTA_DONE = 15,
+  /* Outcome of crypto_verify: OK, or REFUSED when the signature is not of this digest by this
+   * key. a: Status. */
+  HOST_EVENT_KIND_CRYPTO_VERIFIED = 16,
 };
 
 /* What a port implements, by capability. A slice (pointer and size) was checked to lie wholly in
  * linear memory; it ends with the call, so a port copies what it keeps. With size 0 the pointer
  * may be one past the end of memory: do not read through it. */
 
-/* Restart the device after this dispatch returns. Nothing is dispatched any more in this life. */
-int32_t host_sys_restart(void);
+/* Restart the device, or the module alone, after this dispatch returns. Nothing is dispatched
+ * any more in this life. scope: see RestartScope. */
+int32_t host_sys_restart(uint32_t scope);
 
 /* Fill with random bytes of cryptographic quality. Recorded in traces: it is not for secrets. */
 int32_t host_sys_random(uint8_t *bytes, uint32_t bytes_size);
@@ -439,6 +525,58 @@ int32_t host_mqtt_publish(
   uint32_t flags
 );
 
+/* Put together the URL of the next http_get, part by part, in memory of the host: a long one
+ * needs none in the core. TOO_LARGE above HTTP_URL_BYTES_MAX. It stays until another begins. A
+ * request under way keeps its own. is_first: 1: begins a URL; 0: goes on with it. */
+int32_t host_http_url(const uint8_t *part, uint32_t part_size, uint32_t is_first);
+
+/* GET the URL over TLS 1.2 or later; the server is verified against the root CA that is PEM in
+ * the records partition. Redirects are not followed. Answered with HTTP_RESPONSE or HTTP_DOWN.
+ * REFUSED unless the URL is https. One request at a time: BUSY while another is under way.
+ * NOT_READY without a network. offset: first byte wanted; above 0 it is asked for by Range. */
+int32_t host_http_get(uint32_t offset, uint32_t ca_offset, uint32_t ca_size);
+
+/* Take the Location of the last HTTP_RESPONSE, made absolute, as the URL of the next http_get.
+ * NOT_FOUND when it had none, REFUSED when it does not lead to https. */
+int32_t host_http_redirect(void);
+
+/* Ask for the next bytes of the body; answered with HTTP_BODY, or with HTTP_DOWN when there are
+ * none. The host collects until it has so many. One at a time: BUSY; NOT_READY without a
+ * response. size: 1 to INBOX_BYTES. */
+int32_t host_http_read(uint32_t size);
+
+/* Give the request up; answered with HTTP_DOWN(CLOSED). NOT_READY when there is none. */
+int32_t host_http_abort(void);
+
+/* Read of an application image in its slot, at once. Sees what OTA_DONE has answered for.
+ * NOT_FOUND when there is no such slot. slot: see ImageSlot. */
+int32_t host_ota_read(uint32_t slot, uint32_t offset, uint8_t *bytes, uint32_t bytes_size);
+
+/* Begin, or go on, to write the next slot. Returns the bytes that it holds for an image or a
+ * module. Sectors are erased when the writing comes to them; what the slot held before is
+ * worthless from here on. NOT_FOUND when the device has no second slot, NOT_READY while what
+ * runs is on trial. target: see OtaTarget. offset: multiple of FLASH_SECTOR_BYTES: where writing
+ * goes on; what is before it stays. */
+int32_t host_ota_begin(uint32_t target, uint32_t offset);
+
+/* Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps
+ * the rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all
+ * it can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to
+ * INBOX_BYTES. */
+int32_t host_ota_write(const uint8_t *bytes, uint32_t bytes_size);
+
+/* SHA-256 of the first bytes of what was written, read back from flash; answered with OTA_DONE. */
+int32_t host_ota_digest(uint32_t size);
+
+/* What was written and digested is what boots next, on trial. Answered with OTA_DONE: CORRUPT
+ * when an image is not one that the bootloader would start. Firmware starts with
+ * sys_restart(DEVICE), a module with sys_restart(MODULE). */
+int32_t host_ota_activate(void);
+
+/* What runs, firmware and module, stays. Answered with OTA_DONE; harmless when nothing is on
+ * trial. */
+int32_t host_ota_confirm(void);
+
 /* Sets a pin up. INVALID_ARGUMENT for a pin that the chip does not have or does not lend. mode:
  * see PinMode. */
 int32_t host_gpio_mode(uint32_t pin, uint32_t mode);
@@ -453,6 +591,17 @@ int32_t host_gpio_read(uint32_t pin);
  * CRYPTO_CSR. */
 int32_t host_crypto_csr(const uint8_t *common_name, uint32_t common_name_size);
 
+/* Verify an ECDSA signature on P-256; answered with CRYPTO_VERIFIED. One at a time: BUSY. key:
+ * PUBLIC_KEY_BYTES. digest: DIGEST_BYTES. signature: SIGNATURE_BYTES. */
+int32_t host_crypto_verify(
+  const uint8_t *key,
+  uint32_t key_size,
+  const uint8_t *digest,
+  uint32_t digest_size,
+  const uint8_t *signature,
+  uint32_t signature_size
+);
+
 /* One call of the table. Every wire value, and the result, is an i32; the signature is in the
  * notation of wasm3, and function is NULL in the table of exports. */
 struct host_abi_entry {
@@ -461,7 +610,7 @@ struct host_abi_entry {
   M3RawCall function;
 };
 
-#define HOST_ABI_IMPORT_COUNT 21
+#define HOST_ABI_IMPORT_COUNT 33
 #define HOST_ABI_EXPORT_COUNT 3
 extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
 extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];
