@@ -1,6 +1,6 @@
 // What an application imports:
 //
-//   import { system, mqtt, shadow, jobs, flash, gpio, log, json, Event, Mode } from "iot32";
+//   import { system, mqtt, shadow, jobs, ota, flash, gpio, log, json, Event, Mode } from "iot32";
 //   export function setup(): void { ... }
 //
 // setup() runs once in each life, before anything else: it registers callbacks and returns.
@@ -11,11 +11,12 @@ import * as flash from "./library/flash";
 import * as jobs from "./library/jobs";
 import * as json from "./library/json";
 import * as log from "./library/log";
+import * as ota from "./library/ota";
 import * as mqtt from "./library/mqtt";
 import * as shadow from "./library/shadow";
 import * as system from "./library/system";
 
-export { flash, gpio, jobs, json, log, mqtt, shadow, system };
+export { flash, gpio, jobs, json, log, mqtt, ota, shadow, system };
 export {
   Dataset,
   Event,
@@ -23,6 +24,7 @@ export {
   LogLevel,
   LogModule,
   Mode,
+  OtaState,
   PinMode,
   ProvisioningStep,
   ResetReason,

@@ -10,17 +10,21 @@ export abstract class Client {
   abstract onUp(): void;
   /** It is gone; answers to requests will not come, and half a message will not be completed.
    * `blamed` when the broker ended it: a policy that forbids a request does that, every time. */
-  abstract onDown(blamed: bool): void;
+  onDown(_blamed: bool): void {}
   /** A message begins; true when it is for this client: then append() follows until it is whole. */
-  abstract begin(topic: usize, topicSize: i32, total: i32): bool;
+  begin(_topic: usize, _topicSize: i32, _total: i32): bool {
+    return false;
+  }
   /** The next bytes of it, which may be rewritten. */
-  abstract append(from: usize, size: i32, last: bool): void;
+  append(_from: usize, _size: i32, _last: bool): void {}
   /** Once at the end of each step. */
-  abstract pump(): void;
+  pump(): void {}
   /** A record was written, or could not be. */
   abstract onRecord(dataset: u8, status: i32): void;
+  /** An event of the host's that no machine of system/ knows, or TICK when Timer.OTA is due. */
+  onHostEvent(_kind: i32, _a: i32, _b: i32, _payload: usize, _size: i32): void {}
   /** Calls the application's callbacks that are due. */
-  abstract deliver(): void;
+  deliver(): void {}
 }
 
 /** A request during which the broker has ended so many connections in a row is not made again in
@@ -55,6 +59,14 @@ export function record(dataset: u8, status: i32): void {
   let each = first;
   while (each !== null) {
     each.onRecord(dataset, status);
+    each = each.next;
+  }
+}
+
+export function hostEvent(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
+  let each = first;
+  while (each !== null) {
+    each.onHostEvent(kind, a, b, payload, size);
     each = each.next;
   }
 }

@@ -35,26 +35,62 @@ let known: i64 = 0;
 let isHere: bool = false;
 let mustStart: bool = false;
 let mustCancel: bool = false;
-/** Handlers say whether a job may be begun again after a restart. */
-let survives: () => bool = () => false;
-let start: (attempt: u8) => void = (_attempt: u8) => {};
-let canceled: () => void = () => {};
+/** The document must be asked for again; see askForDocument(). */
+export let wantsDocument: bool = false;
+/** Who works on jobs: an update if there is one, then the application's handlers. */
+export abstract class Worker {
+  /** Whether the document that was read last is for this worker. */
+  abstract takes(): bool;
+  /** Begins the work; `attempt` is above 1 when the device restarted during the job. */
+  abstract begin(attempt: u8): void;
+  /** The job is this worker's now; its record is written after this, and begin() follows. */
+  onTaken(): void {}
+  /** Whether the job may be begun again after a restart. */
+  abstract survives(): bool;
+  /** The cloud has given the job up: stop. */
+  abstract cancel(): void;
+  /** The device restarted during the job: what it came to meanwhile, told by finish(); else false. */
+  resolve(): bool {
+    return false;
+  }
+  /** The service has accepted the progress that was reported last. */
+  onTold(): void {}
+}
+
+let update: Worker | null = null;
+let application: Worker | null = null;
+/** Who has begun the job in hand. */
+let worker: Worker | null = null;
+
+/** Set while the device may not take a job: what runs is on trial. */
+export let isHeld: bool = false;
 
 let progressSize: i32 = -1;
 let reasonSize: i32 = 0;
 let stepTimeoutMinutes: i32 = 0;
 let details: usize = 0;
 
-/** Who works: begins a job, says whether it survives a restart, and hears that it is cancelled. */
-export function onWork(
-  begins: (attempt: u8) => void,
-  survivesRestart: () => bool,
-  isCanceled: () => void,
-): void {
-  if (details == 0) details = heap.alloc(DETAIL_BYTES_MAX * 2);
-  start = begins;
-  survives = survivesRestart;
-  canceled = isCanceled;
+/** Once, when the first worker comes. */
+export function prepare(): void {
+  details = heap.alloc(DETAIL_BYTES_MAX * 2);
+}
+
+export function workOnUpdates(by: Worker): void {
+  update = by;
+}
+
+export function workForApplication(by: Worker): void {
+  application = by;
+}
+
+export function hold(held: bool): void {
+  isHeld = held;
+}
+
+/** The worker for the document that was read last, or null. */
+function find(): Worker | null {
+  if (update !== null && update!.takes()) return update;
+  return application !== null && application!.takes() ? application : null;
 }
 
 export function phase(): u8 {
@@ -99,7 +135,12 @@ export function is(jobId: usize, size: i32, execution: i64): bool {
 
 /** Its document is in memory and must stay there. */
 export function hasDocument(): bool {
-  return isHere;
+  return isHere && !wantsDocument;
+}
+
+/** The document is to come again, with new URLs in it; jobs.ts asks for it. */
+export function askForDocument(): void {
+  wantsDocument = true;
 }
 
 /** A new connection: what a restart interrupted is no longer being written. */
@@ -122,8 +163,12 @@ export function begin(jobId: usize, size: i32, execution: i64, number: i64): voi
 /** The cloud still has our job in progress. After a restart: resume it, or fail it. */
 export function goOn(number: i64): void {
   known = number;
+  wantsDocument = false;
+  if (isHere) told();
   if (isHere || phase() == Phase.FINISHED) return;
-  if (survives() && load<u8>(progress.job, ATTEMPTS) < ATTEMPTS_MAX) startAgain();
+  const by = find();
+  if (by !== null && by.resolve()) return;
+  if (by !== null && by.survives() && load<u8>(progress.job, ATTEMPTS) < ATTEMPTS_MAX) startAgain();
   else finish(JobStatus.FAILED, utf8("the device restarted during the job"));
 }
 
@@ -132,6 +177,8 @@ function startAgain(): void {
   reasonSize = 0;
   progressSize = -1;
   store<u8>(progress.job, load<u8>(progress.job, ATTEMPTS) + 1, ATTEMPTS);
+  const by = find();
+  if (by !== null) by.onTaken();
   setPhase(Phase.STARTING);
 }
 
@@ -150,6 +197,13 @@ export function finishText(status: u8, reason: usize, size: i32): void {
   reasonSize = keepText(details + DETAIL_BYTES_MAX, reason, size);
   store<u8>(progress.job, status, RESULT);
   setPhase(Phase.FINISHING);
+}
+
+/** The reason of a result that was reached before a restart, where memory has forgotten it. */
+export function recallReason(reason: usize): void {
+  if (phase() == Phase.FINISHED && reasonSize == 0) {
+    reasonSize = keepText(details + DETAIL_BYTES_MAX, reason, textSize(reason));
+  }
 }
 
 /** How far the job is, for its statusDetails; and (not 0) a new step timeout in minutes. */
@@ -172,6 +226,11 @@ function keepText(to: usize, from: usize, size: i32): i32 {
 
 export function hasProgress(): bool {
   return progressSize >= 0 && phase() == Phase.STARTED;
+}
+
+/** The service says that the job stands, as far as it has been told. */
+export function told(): void {
+  if (worker !== null && isHere && progressSize < 0) worker!.onTold();
 }
 
 export function mustReport(): bool {
@@ -212,6 +271,7 @@ export function onRecord(status: i32, more: bool): void {
 export function clear(): void {
   isHere = false;
   mustStart = false;
+  wantsDocument = false;
   setPhase(Phase.NONE);
 }
 
@@ -224,17 +284,27 @@ export function cancel(): void {
 export function deliver(): void {
   if (mustCancel) {
     mustCancel = false;
-    canceled();
+    if (worker !== null) worker!.cancel();
   }
   if (mustStart) {
     mustStart = false;
     emit(Event.JOB_STARTED, load<u8>(progress.job, ATTEMPTS), id(), idSize());
-    if (message.documentTooLarge) {
-      finish(JobStatus.REJECTED, utf8("the document is larger than 1536 bytes"));
-    } else if (message.documentMalformed) {
-      finish(JobStatus.REJECTED, utf8("the document cannot be read"));
-    } else {
-      start(load<u8>(progress.job, ATTEMPTS));
-    }
+    begun();
+  }
+}
+
+function begun(): void {
+  const by = find();
+  worker = by;
+  if (message.documentMalformed) {
+    finish(JobStatus.REJECTED, utf8("the document cannot be read"));
+  } else if (by !== null) {
+    by.begin(load<u8>(progress.job, ATTEMPTS));
+  } else if (message.documentTooLarge) {
+    finish(JobStatus.REJECTED, utf8("the document is larger than 1536 bytes"));
+  } else if (message.hasAction) {
+    finish(JobStatus.REJECTED, utf8("this device has no handler for the action"));
+  } else {
+    finish(JobStatus.REJECTED, utf8("the document has no action"));
   }
 }

@@ -1,8 +1,7 @@
 // Reads the answers of the jobs service as they arrive. The job document, up to the 32,768 bytes
-// that AWS allows, is copied into a buffer of 1.5 KB, which holds any document that people write. A
-// member that somebody asked for by name (a module in base64, say) is handed on part by part as it
-// arrives, and stands in the copy as null, so that it may be as long as it likes. The order of
-// members is free.
+// that AWS allows, is copied into a buffer of 1.5 KB, which holds any document that people write.
+// Watchers get members by name as they arrive, in place of the copy where they wish (a module in
+// base64, say), so that such a member may be as long as it likes. The order of members is free.
 
 import { JsonReader, SCRATCH_BYTES, Token } from "../codec/json_reader";
 import { JsonWriter } from "../codec/json_writer";
@@ -40,6 +39,9 @@ let streams: bool = false;
 let inText: bool = false;
 
 export let documentSize: i32 = 0;
+/** The document has a text "action"; and: its value is the next one. */
+export let hasAction: bool = false;
+let isAction: bool = false;
 /** The document did not fit: there is none. */
 export let documentTooLarge: bool = false;
 /** The answer broke off: there is no document, and versions may be missing. */
@@ -50,20 +52,67 @@ export let version: i64 = 0;
 export let execution: i64 = 0;
 export let token: i64 = 0;
 
-let wants: (key: usize, size: i32) => bool = (_key: usize, _size: i32) => false;
-let take: (from: usize, size: i32, last: bool) => void = (
-  _from: usize,
-  _size: i32,
-  _last: bool,
-) => {};
+/** What a watcher wants of a member of the document. */
+export namespace Wish {
+  export const NOTHING: u8 = 0;
+  /** Its value, which is copied as well. */
+  export const VALUE: u8 = 1;
+  /** Its text instead of the copy: it may be as long as it likes, and null stands in the copy. */
+  export const STREAM: u8 = 2;
+}
 
-/** Who takes texts as they arrive: asked for each key of the document, then given its text. */
-export function stream(
-  wantsKey: (key: usize, size: i32) => bool,
-  takePart: (from: usize, size: i32, last: bool) => void,
-): void {
-  wants = wantsKey;
-  take = takePart;
+/** Who follows the document of a new job as it arrives. */
+export abstract class Watcher {
+  wish: u8 = Wish.NOTHING;
+
+  /** A document begins. */
+  abstract begin(): void;
+  /** A member begins; `own` when it is one of the document's own, not of an object inside. */
+  abstract wants(key: usize, size: i32, own: bool): u8;
+  /** The value of a member that it wants: a text part by part, a number or a word whole. */
+  abstract take(from: usize, size: i32, last: bool): void;
+}
+
+/** The application's watcher, and the update's, which comes last because it decodes in place. */
+export let application: Watcher | null = null;
+export let update: Watcher | null = null;
+
+export function watchForApplication(watcher: Watcher): void {
+  application = watcher;
+}
+
+export function watchForUpdate(watcher: Watcher): void {
+  update = watcher;
+}
+
+function tell(watcher: Watcher | null, from: usize, size: i32, last: bool): void {
+  if (watcher !== null && watcher.wish != Wish.NOTHING) watcher.take(from, size, last);
+}
+
+function tellAll(from: usize, size: i32, last: bool): void {
+  tell(application, from, size, last);
+  tell(update, from, size, last);
+}
+
+/** Asks who wants the member that begins; true when its text is not to be copied. */
+function ask(watcher: Watcher | null): bool {
+  if (watcher === null) return false;
+  watcher.wish = watcher.wants(reader.text, reader.size, reader.depth == documentDepth);
+  return watcher.wish == Wish.STREAM;
+}
+
+/** The value is an object or a list: nobody's. */
+function forget(): void {
+  isAction = false;
+  if (application !== null) application!.wish = Wish.NOTHING;
+  if (update !== null) update!.wish = Wish.NOTHING;
+  streams = false;
+}
+
+function announce(watcher: Watcher | null): void {
+  if (watcher === null) return;
+  watcher.wish = Wish.NOTHING;
+  watcher.begin();
 }
 
 /** Once, when the first job handler is registered. */
@@ -85,10 +134,15 @@ export function begin(keeps: bool): void {
   if (keeps) {
     documentSize = 0;
     documentTooLarge = false;
+    hasAction = false;
     documentMalformed = false;
   }
   inText = false;
   streams = false;
+  if (keeps) {
+    announce(application);
+    announce(update);
+  }
   jobIdSize = 0;
   codeSize = 0;
   version = 0;
@@ -178,13 +232,17 @@ function beginCopy(found: u8): void {
 function copy(found: u8): void {
   switch (found) {
     case Token.KEY:
-      streams = wants(reader.text, reader.size);
+      isAction = reader.depth == documentDepth && reader.is(utf8("action"));
+      streams = ask(application);
+      if (ask(update)) streams = true;
       writer.member(reader.text, reader.size);
       break;
     case Token.OBJECT:
+      forget();
       writer.object();
       break;
     case Token.ARRAY:
+      forget();
       writer.array();
       break;
     case Token.OBJECT_END:
@@ -199,12 +257,14 @@ function copy(found: u8): void {
       copyText(found == Token.STRING);
       break;
     case Token.NUMBER:
+      tellAll(reader.text, reader.size, true);
       writer.raw(reader.text, reader.size);
       break;
     case Token.NULL:
       writer.nil();
       break;
     default:
+      if (found == Token.TRUE) tellAll(utf8("true"), 4, true);
       writer.boolean(found == Token.TRUE);
   }
 }
@@ -217,14 +277,15 @@ function endCopy(): void {
 
 /** A text, or a part of one: copied, or streamed with null in its place. */
 function copyText(last: bool): void {
+  if (isAction) hasAction = true;
   if (streams) {
-    take(reader.text, reader.size, last);
     if (last) writer.nil();
   } else {
     if (!inText) writer.beginString();
     writer.stringPart(reader.text, reader.size);
     if (last) writer.endString();
   }
+  tellAll(reader.text, reader.size, last);
   inText = !last;
   if (last) streams = false;
 }

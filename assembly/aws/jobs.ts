@@ -127,6 +127,7 @@ export function prepare(): void {
   tokenText = heap.alloc(TOKEN_BYTES);
   topics.prepare();
   message.prepare();
+  job.prepare();
   add(new Jobs());
 }
 
@@ -224,7 +225,10 @@ function report(): void {
 
 function told(): void {
   job.setVersion(job.version() + 1);
-  if (!tellsResult) return;
+  if (!tellsResult) {
+    job.told();
+    return;
+  }
   emit(Event.JOB_FINISHED, job.result(), job.id(), job.idSize());
   job.clear();
   mustAsk = true;
@@ -310,10 +314,12 @@ class Jobs extends Client {
 
   pump(): void {
     if (dueMs != 0 && dueMs <= nowMs) step(Input.TIMER);
-    if (state == State.SUBSCRIBING && subscriptions.waiting() == 0) step(Input.SUBSCRIBED);
+    if (state == State.SUBSCRIBING && subscriptions.waiting() == 0 && !job.isHeld) {
+      step(Input.SUBSCRIBED);
+    }
     const early = nowMs < progressMs;
     if (job.mustReport() || (job.hasProgress() && !early)) step(Input.REPORT);
-    if (mustAsk) step(Input.ASK);
+    if ((mustAsk || job.wantsDocument) && !job.isHeld) step(Input.ASK);
     let wait = dueMs;
     if (early && job.hasProgress() && (wait == 0 || progressMs < wait)) wait = progressMs;
     if (wait != 0) setTimer(Timer.JOBS, wait > nowMs ? <u32>(wait - nowMs) : 0);

@@ -2,10 +2,16 @@
 // step of provisioning, the thing name that it led to, and the job that the application works on.
 // The ownership token, which is needed for an hour at most, is in flash only, behind the mirror.
 //
-//   0         2      3   4           6   8            136   208
-//   | version | step | - | name size | - | thing name | job | token, where the step has one
+//   0         2      3        4           6   8            136   208   256
+//   | version | step | mirror | name size | - | thing name | job | ota | token, where the step has one
 //   job       0       1          2        3         4            8
 //             | phase | attempts | result | id size | execution  | id (64)
+//   ota       0       1        2      3         4        8            12     16
+//             | stage | target | from | failure | number | checkpoint | size | SHA-256 (32)
+//
+// `mirror` is the length of what stands before the token, in units of 16 bytes (0: 13, as it was
+// first). Later versions append: what an older firmware left is read, and a newer one's too, so
+// that an update and its rollback keep the certificate and the job.
 
 import { Dataset, ProvisioningStep } from "../abi/host";
 import * as records from "../flash/store";
@@ -13,25 +19,35 @@ import { WORKSPACE } from "../kernel/workspace";
 
 const VERSION: u16 = 1;
 const STEP: usize = 2;
+const UNITS: usize = 3;
 const NAME_SIZE: usize = 4;
 const NAME: usize = 8;
 const JOB: usize = 136;
-const MIRROR_BYTES: i32 = 208;
+const OTA: usize = 208;
+const MIRROR_BYTES: i32 = 256;
+const FIRST_MIRROR_BYTES: i32 = 208;
 export const NAME_BYTES_MAX: i32 = 128;
 export const TOKEN_BYTES_MAX: i32 = 1024;
 
 const mirror: usize = memory.data(MIRROR_BYTES, 4);
 export const thingName: usize = mirror + NAME;
 export const job: usize = mirror + JOB;
+export const ota: usize = mirror + OTA;
+/** Where the token begins in the record that is in flash. */
+let tokenAt: i32 = MIRROR_BYTES;
 
 /** Reads the record. An unreadable one counts as none: provisioning then starts anew. */
 export function mount(): void {
+  const size = records.size(Dataset.SYSTEM_STATUS);
+  const head = min(size, MIRROR_BYTES);
   const usable =
-    records.size(Dataset.SYSTEM_STATUS) >= MIRROR_BYTES &&
-    records.read(Dataset.SYSTEM_STATUS, 0, mirror, MIRROR_BYTES) == 0 &&
+    size >= FIRST_MIRROR_BYTES &&
+    records.read(Dataset.SYSTEM_STATUS, 0, mirror, head) == 0 &&
     load<u16>(mirror) == VERSION &&
     thingNameSize() <= NAME_BYTES_MAX;
-  if (!usable) memory.fill(mirror, 0, MIRROR_BYTES);
+  tokenAt = max((<i32>load<u8>(mirror, UNITS)) << 4, FIRST_MIRROR_BYTES);
+  const known = usable ? min(tokenAt, MIRROR_BYTES) : 0;
+  memory.fill(mirror + known, 0, MIRROR_BYTES - known);
 }
 
 export function step(): u8 {
@@ -52,6 +68,8 @@ export function setThingName(from: usize, size: i32): void {
 export function setStep(reached: u8): void {
   store<u16>(mirror, VERSION);
   store<u8>(mirror, reached, STEP);
+  store<u8>(mirror, MIRROR_BYTES >> 4, UNITS);
+  tokenAt = MIRROR_BYTES;
 }
 
 /** Queues the record with this step, without a token. */
@@ -76,7 +94,7 @@ export function saveToken(from: usize, size: i32): void {
 
 /** Reads the token back, at most TOKEN_BYTES_MAX; its size, or -1 when there is none. */
 export function readToken(to: usize): i32 {
-  const size = records.size(Dataset.SYSTEM_STATUS) - MIRROR_BYTES;
+  const size = records.size(Dataset.SYSTEM_STATUS) - tokenAt;
   if (size <= 0 || size > TOKEN_BYTES_MAX) return -1;
-  return records.read(Dataset.SYSTEM_STATUS, MIRROR_BYTES, to, size) == 0 ? size : -1;
+  return records.read(Dataset.SYSTEM_STATUS, tokenAt, to, size) == 0 ? size : -1;
 }

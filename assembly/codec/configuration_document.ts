@@ -7,7 +7,7 @@
 import { wordIndex } from "../util/bytes";
 import { JsonReader, SCRATCH_BYTES, Token } from "./json_reader";
 import { JsonWriter } from "./json_writer";
-import { PemKind, kind, normalize } from "./pem";
+import { PemKind, kind, normalize, publicPoint } from "./pem";
 
 /** Fields in the order of PATHS. */
 export namespace Field {
@@ -24,10 +24,12 @@ export namespace Field {
   export const CLAIM_KEY: i32 = 10;
   export const METHOD: i32 = 11;
   export const PARAMETERS: i32 = 12;
+  export const UPDATE_KEY: i32 = 13;
+  export const UNSIGNED: i32 = 14;
 }
 
 const PATHS: usize = utf8(
-  "wifi.ssid wifi.password aws.endpoint aws.port aws.rootCa thing.name thing.certificate thing.privateKey claim.template claim.certificate claim.privateKey claim.method claim.parameters ",
+  "wifi.ssid wifi.password aws.endpoint aws.port aws.rootCa thing.name thing.certificate thing.privateKey claim.template claim.certificate claim.privateKey claim.method claim.parameters ota.publicKey ota.allowUnsigned ",
 );
 
 namespace Kind {
@@ -37,6 +39,8 @@ namespace Kind {
   export const KEY: u8 = 3;
   export const METHOD: u8 = 4;
   export const PARAMETERS: u8 = 5;
+  export const PUBLIC_KEY: u8 = 6;
+  export const BOOLEAN: u8 = 7;
 }
 
 /** PEM is as long as a flash record may be; `PEM` stands for that. */
@@ -58,6 +62,8 @@ const FIELDS: usize = memory.data<u8>([
   Kind.KEY, PEM,
   Kind.METHOD, 64, // so that a wrong word is told to be one
   Kind.PARAMETERS, 255,
+  Kind.PUBLIC_KEY, PEM,
+  Kind.BOOLEAN, 0,
 ]);
 
 export const PARAMETERS_BYTES_MAX: i32 = 255;
@@ -91,7 +97,7 @@ export let field: i32 = -1;
 /** Text or normalized PEM of the field, in the buffer given to begin(). */
 export let value: usize = 0;
 export let size: i32 = 0;
-/** Port; or 1 where the method is "csr". */
+/** Port; or 1 where the method is "csr", or a boolean true. */
 export let number: i32 = 0;
 /** What is wrong, in words, NUL-terminated. */
 export let error: usize = 0;
@@ -175,6 +181,12 @@ function content(token: u8): u8 {
     const good = token == Token.NUMBER && reader.integerOk && number > 0 && number < 65536;
     return good ? done() : fail(utf8("must be a number from 1 to 65535"));
   }
+  if (type == Kind.BOOLEAN) {
+    number = <i32>(token == Token.TRUE);
+    return token == Token.TRUE || token == Token.FALSE
+      ? done()
+      : fail(utf8("must be true or false"));
+  }
   if (token != Token.STRING && token != Token.STRING_PART) return fail(utf8("must be a string"));
   const longest = load<u8>(FIELDS + ((<usize>current) << 1), 1);
   const room = longest == PEM ? capacity - 1 : <i32>longest;
@@ -193,6 +205,10 @@ function judge(type: u8): u8 {
   }
   if (type == Kind.TEXT) return done();
   size = normalize(value, size);
+  if (type == Kind.PUBLIC_KEY) {
+    size = publicPoint(value, size);
+    return size > 0 ? done() : fail(utf8("is not a PEM public key on P-256"));
+  }
   const pem = kind(value, size);
   if (type == Kind.CERTIFICATE && pem != PemKind.CERTIFICATE) {
     return fail(utf8("is not a PEM certificate"));

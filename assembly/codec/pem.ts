@@ -4,7 +4,8 @@
 // at configuration and not at the first TLS handshake. RFC 7468, strict text, without the
 // encapsulated headers of encrypted keys: a device has nobody to ask for the passphrase.
 
-import { startsWithText, textSize } from "../util/bytes";
+import { endsWithText, equal, startsWithText, textSize } from "../util/bytes";
+import { Base64Decoder } from "./base64";
 
 export namespace PemKind {
   export const NONE: u8 = 0;
@@ -99,4 +100,32 @@ function take(text: usize): bool {
   if (!startsWithText(cursor, <i32>(end - cursor), text)) return false;
   cursor += textSize(text);
   return true;
+}
+
+// SubjectPublicKeyInfo of a key on P-256 (RFC 5480): 26 bytes that are always the same, then the
+// uncompressed point.
+const SPKI: usize = memory.data<u8>([
+  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+  0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+]);
+const SPKI_BYTES: i32 = 26;
+const POINT_BYTES: i32 = 65;
+
+/**
+ * Puts the point (SEC 1, 2.3.3: 4, x, y; 65 bytes) in the place of a normalized PEM public key on
+ * P-256. Returns 65, or 0 for anything else.
+ */
+export function publicPoint(at: usize, size: i32): i32 {
+  const head = utf8("-----BEGIN PUBLIC KEY-----\n");
+  const tail = utf8("-----END PUBLIC KEY-----\n");
+  if (!startsWithText(at, size, head) || !endsWithText(at, size, tail)) return 0;
+  const base64 = new Base64Decoder();
+  let bytes = 0;
+  for (let from = at + textSize(head); from < at + size - textSize(tail); from++) {
+    if (load<u8>(from) != 0x0a) bytes += base64.decode(at + bytes, from, 1);
+  }
+  const isKey = bytes == SPKI_BYTES + POINT_BYTES && base64.complete && equal(at, SPKI, SPKI_BYTES);
+  if (!isKey || load<u8>(at, SPKI_BYTES) != 4) return 0;
+  memory.copy(at, at + SPKI_BYTES, POINT_BYTES);
+  return POINT_BYTES;
 }

@@ -4,7 +4,7 @@
 import { LogLevel, logWrite } from "../abi/host";
 import { putDecimal, putText, textSize } from "../util/bytes";
 
-const MODULES: i32 = 8;
+const MODULES: i32 = 9;
 const LINE_BYTES: i32 = 256;
 
 const line: usize = memory.data(LINE_BYTES);

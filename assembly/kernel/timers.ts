@@ -16,8 +16,10 @@ export namespace Timer {
   export const STORE: i32 = 7;
   export const SHADOW: i32 = 8;
   export const JOBS: i32 = 9;
+  export const OTA: i32 = 10;
+  export const TRIAL: i32 = 11;
   /** First of the APPLICATION_TIMERS slots of the application. */
-  export const APPLICATION: i32 = 10;
+  export const APPLICATION: i32 = 12;
 }
 
 export const APPLICATION_TIMERS: i32 = 8;

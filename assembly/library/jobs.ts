@@ -64,7 +64,7 @@ export function on(action: string, handler: (job: Job) => u8, survivesRestart: b
   if (count == 0) {
     handlers = changetype<StaticArray<Handler>>(new StaticArray<Handler | null>(HANDLERS_MAX));
     core.prepare();
-    inHand.onWork(begin, survives, cancel);
+    inHand.workForApplication(new Handlers());
   }
   check(count < HANDLERS_MAX, Panic.JOB_HANDLERS);
   unchecked((handlers[count++] = new Handler(action, handler, survivesRestart)));
@@ -88,24 +88,31 @@ export function stream(key: string, take: (part: Uint8Array, last: bool) => void
   streamKey = heap.alloc(streamKeySize);
   memory.copy(streamKey, textAt, streamKeySize);
   takePart = take;
-  message.stream(isStreamed, onPart);
+  message.watchForApplication(new Stream());
 }
 
-function isStreamed(key: usize, size: i32): bool {
-  return size == streamKeySize && memory.compare(key, streamKey, size) == 0;
-}
+class Stream extends message.Watcher {
+  begin(): void {}
 
-function onPart(from: usize, size: i32, last: bool): void {
-  const part = new Uint8Array(size);
-  memory.copy(part.dataStart, from, size);
-  takePart(part, last);
+  wants(key: usize, size: i32, _own: bool): u8 {
+    const isIt = size == streamKeySize && memory.compare(key, streamKey, size) == 0;
+    return isIt ? message.Wish.STREAM : message.Wish.NOTHING;
+  }
+
+  take(from: usize, size: i32, last: bool): void {
+    const part = new Uint8Array(size);
+    memory.copy(part.dataStart, from, size);
+    takePart(part, last);
+  }
 }
 
 function documentOf(): json.Document {
   return new json.Document(null, message.document, message.documentSize);
 }
 
-function handlerOf(action: string | null): Handler | null {
+/** Handler of the document's action, or null. */
+function handlerOf(document: json.Document): Handler | null {
+  const action = document.string("action");
   if (action === null) return null;
   for (let i = 0; i < count; i++) {
     const handler = unchecked(handlers[i]);
@@ -114,29 +121,30 @@ function handlerOf(action: string | null): Handler | null {
   return null;
 }
 
-function survives(): bool {
-  const handler = handlerOf(documentOf().string("action"));
-  return handler !== null && handler.survives;
-}
+class Handlers extends inHand.Worker {
+  takes(): bool {
+    return handlerOf(documentOf()) !== null;
+  }
 
-function begin(attempt: u8): void {
-  const document = documentOf();
-  const action = document.string("action");
-  const handler = handlerOf(action);
-  if (action === null) {
-    inHand.finish(JobStatus.REJECTED, utf8("the document has no action"));
-  } else if (handler === null) {
-    inHand.finish(JobStatus.REJECTED, utf8("this device has no handler for the action"));
-  } else {
-    const job = new Job(fromUtf8(inHand.id(), inHand.idSize()), action, document, attempt);
+  survives(): bool {
+    const handler = handlerOf(documentOf());
+    return handler !== null && handler.survives;
+  }
+
+  begin(attempt: u8): void {
+    const document = documentOf();
+    const handler = handlerOf(document);
+    if (handler === null) return;
+    const id = fromUtf8(inHand.id(), inHand.idSize());
+    const job = new Job(id, handler.action, document, attempt);
     current = job;
     const status = handler.begin(job);
     if (status != JobStatus.IN_PROGRESS) inHand.finishText(status, textAt, 0);
   }
-}
 
-function cancel(): void {
-  const job = current;
-  current = null;
-  if (job !== null) canceled(job);
+  cancel(): void {
+    const job = current;
+    current = null;
+    if (job !== null) canceled(job);
+  }
 }

@@ -17,11 +17,14 @@ import { putText } from "../util/bytes";
 // Mirror, also the payload of the record:
 //   0         2      4       8        12
 //   | version | port | CRC   | flags  | slots: {u16 size, bytes} at fixed places
+// Later versions append slots: a shorter mirror of an older firmware is read, and of a longer one,
+// which an update left behind, what is known here.
 const VERSION: u16 = 1;
 const PORT: usize = 2;
 const CRC: usize = 4;
 const FLAGS: usize = 8;
-const MIRROR_BYTES: i32 = 668;
+const MIRROR_BYTES: i32 = 736;
+const FIRST_MIRROR_BYTES: i32 = 668;
 const PORT_DEFAULT: u16 = 8883;
 
 /** Bits of FLAGS. */
@@ -30,6 +33,8 @@ namespace Flag {
   export const THING_GIVEN: u32 = 1;
   /** Provision by CSR, with a key made on the device. */
   export const CSR: u32 = 2;
+  /** Updates need no signature. */
+  export const UNSIGNED: u32 = 4;
 }
 
 /** Texts of the configuration: the place of each in the mirror, {u16 size, longest} apart. */
@@ -40,6 +45,8 @@ export namespace Slot {
   export const THING_NAME: u16 = 242;
   export const TEMPLATE: u16 = 372;
   export const PARAMETERS: u16 = 410;
+  /** A point of 65 bytes; the place is a multiple of four behind what came before. */
+  export const UPDATE_KEY: u16 = 668;
 }
 
 /** Where each field goes: a slot of the mirror (12 and up), a dataset (below 12), or 0. */
@@ -58,6 +65,8 @@ const PLACES: usize = memory.data<u16>([
   Dataset.CLAIM_KEY,
   0, // method
   Slot.PARAMETERS,
+  Slot.UPDATE_KEY,
+  0, // unsigned
 ]);
 
 /** Fields that make sense only together. */
@@ -91,8 +100,8 @@ export function mount(): i32 {
   store<u16>(mirror, PORT_DEFAULT, PORT);
   const size = records.size(Dataset.CONFIGURATION);
   if (size <= 0) return Status.OK;
-  if (size != MIRROR_BYTES) return Status.CORRUPT;
-  const status = records.read(Dataset.CONFIGURATION, 0, mirror, MIRROR_BYTES);
+  if (size < FIRST_MIRROR_BYTES) return Status.CORRUPT;
+  const status = records.read(Dataset.CONFIGURATION, 0, mirror, min(size, MIRROR_BYTES));
   return status == Status.OK && load<u16>(mirror) != VERSION ? Status.CORRUPT : status;
 }
 
@@ -112,6 +121,10 @@ export function port(): u32 {
 /** Thing name, certificate and key were given, not obtained by claim. */
 export function thingIsGiven(): bool {
   return (load<u32>(mirror, FLAGS) & Flag.THING_GIVEN) != 0;
+}
+
+export function allowsUnsigned(): bool {
+  return (load<u32>(mirror, FLAGS) & Flag.UNSIGNED) != 0;
 }
 
 export function usesCsr(): bool {
@@ -177,8 +190,9 @@ function keep(): void {
   if (field == Field.PORT) {
     store<u16>(mirror, <u16>document.number, PORT);
   } else if (field == Field.METHOD) {
-    const others = load<u32>(mirror, FLAGS) & ~Flag.CSR;
-    store<u32>(mirror, document.number == 1 ? others | Flag.CSR : others, FLAGS);
+    setFlag(Flag.CSR, document.number == 1);
+  } else if (field == Field.UNSIGNED) {
+    setFlag(Flag.UNSIGNED, document.number == 1);
   } else {
     const place = load<u16>(PLACES + ((<usize>field) << 1));
     if (place < Slot.SSID) {
@@ -188,6 +202,11 @@ function keep(): void {
       memory.copy(textOf(place), document.value, document.size);
     }
   }
+}
+
+function setFlag(flag: u32, on: bool): void {
+  const others = load<u32>(mirror, FLAGS) & ~flag;
+  store<u32>(mirror, on ? others | flag : others, FLAGS);
 }
 
 function write(dataset: u8, from: usize, size: i32): void {

@@ -7,6 +7,7 @@ import * as provisioning from "../aws/provisioning";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
+import * as trial from "../ota/trial";
 import * as records from "../flash/store";
 import { nowMs, setNow, startClock } from "../kernel/clock";
 import { eventsWait } from "../kernel/events";
@@ -74,6 +75,15 @@ function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
     case EventKind.CRYPTO_CSR:
       provisioning.onCsr(a, b, payload, size);
       break;
+    case EventKind.OTA_DONE:
+      if (!trial.onDone(a)) clients.hostEvent(kind, a, b, payload, size);
+      break;
+    case EventKind.HTTP_RESPONSE:
+    case EventKind.HTTP_BODY:
+    case EventKind.HTTP_DOWN:
+    case EventKind.CRYPTO_VERIFIED:
+      clients.hostEvent(kind, a, b, payload, size);
+      break;
   }
 }
 
@@ -108,6 +118,12 @@ function fire(timer: i32): void {
     case Timer.RESTART:
       restart.onTimer();
       break;
+    case Timer.OTA:
+      if (!trial.onTimer()) clients.hostEvent(EventKind.TICK, 0, 0, 0, 0);
+      break;
+    case Timer.TRIAL:
+      trial.onAskAgain();
+      break;
     case Timer.PUBLISH:
     case Timer.STORE:
     case Timer.SHADOW:
@@ -121,6 +137,7 @@ function fire(timer: i32): void {
 /** The end of every step: first the application, then what it and the machines want sent. */
 function settle(): void {
   application.deliver();
+  trial.deliver();
   clients.run();
   subscriptions.pump();
   provisioning.pump();

@@ -13,6 +13,8 @@ export namespace Input {
   export const INCOMPLETE: u8 = 1;
   /** Thing certificate, key and name are there. */
   export const PROVISIONED: u8 = 2;
+  /** An update begins to be written. */
+  export const UPDATE: u8 = 3;
 }
 
 // machine: modes
@@ -22,6 +24,7 @@ const TABLE: usize = memory.data<u8>([
   Mode.INIT,  Input.BROKEN,      0,      Mode.IDLE,
   Mode.INIT,  Input.INCOMPLETE,  0,      Mode.CONFIGURATION,
   Mode.INIT,  Input.PROVISIONED, 0,      Mode.NORMAL,
+  Mode.NORMAL, Input.UPDATE,     0,      Mode.OTA,
   END,
 ]);
 

@@ -20,10 +20,12 @@ namespace Stage {
 }
 
 let stage: u8 = Stage.NONE;
+let scope: u8 = RestartScope.DEVICE;
 
-/** Asks for a restart in `delayMs`; a second call only changes the delay. */
-export function request(delayMs: u32, reason: usize): void {
+/** Asks for a restart in `delayMs`; a second call changes the delay, and never makes less of it. */
+export function request(delayMs: u32, reason: usize, wants: u8 = RestartScope.DEVICE): void {
   if (stage > Stage.DELAY) return;
+  scope = stage == Stage.NONE ? wants : min(scope, wants);
   stage = Stage.DELAY;
   emit(Event.RESTART_PENDING, <i32>delayMs, reason, textSize(reason));
   setTimer(Timer.RESTART, delayMs);
@@ -48,5 +50,5 @@ export function pump(): void {
   stage = Stage.DONE;
   queue.onDown(false);
   queue.clear(); // what was not sent is told to be dropped, not just forgotten
-  sysRestart(RestartScope.DEVICE);
+  sysRestart(scope);
 }

@@ -14,15 +14,17 @@ import * as request from "../aws/provisioning_request";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
+import * as trial from "../ota/trial";
 import * as applicationData from "../flash/application_data";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
-import { logNumber } from "../kernel/log";
+import { log, logNumber } from "../kernel/log";
 import { putHex, putText, textSize } from "../util/bytes";
 import * as wifi from "../wifi/wifi";
 import * as configuration from "./configuration";
 import { Slot } from "./configuration";
 import * as modes from "./modes";
+import * as restart from "./restart";
 
 const NAME_BYTES_MAX: i32 = 32;
 const MAC_BYTES: i32 = 6;
@@ -43,10 +45,17 @@ export function setDevicePrefix(from: usize, size: i32): void {
 /** Datasets that records.mount() found, or its Status. */
 let found: i32 = 0;
 
-/** Event BOOT, before anything else; the application's setup() comes between this and mount(), and
+/** Event BOOT, whose payload this is, before anything else; the application's setup() comes between this and mount(), and
  * finds its data there already. */
-export function begin(reason: u8, macFrom: usize): void {
-  memory.copy(mac, macFrom, MAC_BYTES);
+export function begin(reason: u8, payload: usize): void {
+  memory.copy(mac, payload, MAC_BYTES);
+  trial.begin(
+    load<u8>(payload, 6),
+    load<u8>(payload, 7) != 0,
+    load<u8>(payload, 8),
+    load<u8>(payload, 9) != 0,
+  );
+  trial.connect(restartFor, enterOta);
   resetReason = reason;
   setDevicePrefix(utf8("iot32-"), 6);
   records.onComplete(onRecord);
@@ -71,6 +80,7 @@ export function mount(): void {
   emit(Event.STORE_MOUNTED, found);
   reportCorrupt();
   progress.mount();
+  trial.mount(resetReason);
   if (configuration.mount() != Status.OK) {
     modes.step(modes.Input.BROKEN, utf8("the stored configuration is not of this version"));
   } else if (configuration.documentIsNew()) {
@@ -78,6 +88,14 @@ export function mount(): void {
   } else {
     choose();
   }
+}
+
+function restartFor(scope: u8, delayMs: u32, reason: usize): void {
+  restart.request(delayMs, reason, scope);
+}
+
+function enterOta(): void {
+  modes.step(modes.Input.UPDATE, 0);
 }
 
 function reportCorrupt(): void {
@@ -104,6 +122,7 @@ function choose(): void {
     configuration.sizeOf(Slot.ENDPOINT),
     configuration.port(),
   );
+  setUpdatePolicy();
   if (hasThing()) modes.step(modes.Input.PROVISIONED, 0);
   wifi.start(
     configuration.textOf(Slot.SSID),
@@ -113,6 +132,15 @@ function choose(): void {
   );
   if (hasThing()) openAsThing();
   else startProvisioning();
+}
+
+function setUpdatePolicy(): void {
+  const unsigned = configuration.allowsUnsigned();
+  const hasKey = configuration.sizeOf(Slot.UPDATE_KEY) > 0;
+  trial.setPolicy(hasKey ? configuration.textOf(Slot.UPDATE_KEY) : 0, unsigned);
+  if (!unsigned) return;
+  const words = utf8("UNSIGNED updates are allowed: whoever can make a job can run code here");
+  log(LogLevel.WARNING, LogModule.OTA, words);
 }
 
 /** Name of the first missing field, or 0. */
@@ -179,12 +207,14 @@ function onSession(change: u8): void {
     const asThing = !provisioning.isActive();
     subscriptions.onUp(asThing);
     if (asThing) {
+      trial.onSession(true);
       emit(Event.MQTT_CONNECTED, subscriptions.waiting());
       queue.onUp();
       clients.up();
     }
   } else {
     const blamed = session.lastStatus == Status.CONNECTION_LOST && wifi.isUp();
+    trial.onSession(false);
     messages.cancel();
     subscriptions.onDown(blamed);
     queue.onDown(blamed);

@@ -5,10 +5,10 @@
 
 import { readFile } from "node:fs/promises";
 import { basename, dirname, relative, resolve, sep } from "node:path";
-import { EXPORTS, IMPORT_MODULE, IMPORTS } from "./abi.js";
+import { ABI_VERSION, EXPORTS, IMPORT_MODULE, IMPORTS } from "./abi.js";
 import { type Diagnostic, DiagnosticCategory, loadCompiler } from "./compiler.js";
 import { packageRoot } from "./package_root.js";
-import { link, type ModuleStats, moduleStats } from "./wasm_link.js";
+import { link, type ModuleStats, markAbiVersion, moduleStats } from "./wasm_link.js";
 
 export type Target = "debug" | "release" | "esp32";
 export const TARGETS: readonly Target[] = ["debug", "release", "esp32"];
@@ -200,7 +200,8 @@ export async function buildModule(options: BuildOptions): Promise<BuildResult> {
   const compilation = new Compilation(options);
   await compilation.run();
   const unlinked = compilation.outputs.get(compilation.outputName) as Uint8Array;
-  const wasm = link(unlinked, { keepDebug: target === "debug" || options.names === true });
+  const keepDebug = target === "debug" || options.names === true;
+  const wasm = markAbiVersion(link(unlinked, { keepDebug }), ABI_VERSION);
   const stats = { ...moduleStats(wasm), unlinkedBytes: unlinked.length };
   checkInterface(stats, target);
   const text = compilation.outputs.get(TEXT_OUTPUT) as string | undefined;

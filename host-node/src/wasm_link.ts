@@ -241,6 +241,24 @@ export function link(wasm: Uint8Array, options: LinkOptions = {}): Uint8Array<Ar
   return WebAssembly.validate(linked) ? linked : writeSections(sections);
 }
 
+/** Name of the custom section that tells a module's ABI version. */
+const ABI_MARK = "iot32";
+
+/**
+ * Puts a custom section "iot32" with the ABI version (u16) in front of all others: a device that is
+ * offered a module reads it in the first 18 bytes (assembly/codec/image_header.ts), before it writes
+ * anything.
+ */
+export function markAbiVersion(wasm: Uint8Array, version: number): Uint8Array<ArrayBuffer> {
+  const body = Uint8Array.of(
+    ABI_MARK.length,
+    ...Buffer.from(ABI_MARK),
+    version & 0xff,
+    version >> 8,
+  );
+  return writeSections([{ id: SectionId.CUSTOM, body }, ...readSections(wasm)]);
+}
+
 export interface ModuleStats {
   readonly bytes: number;
   readonly codeBytes: number;

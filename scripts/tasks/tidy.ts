@@ -21,8 +21,9 @@ const ROOMS: Record<string, readonly string[]> = {
   flash: ["abi", "util", "codec", "kernel"],
   wifi: ["abi", "util", "codec", "kernel"],
   aws: ["abi", "util", "codec", "kernel", "flash"],
-  system: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws"],
-  library: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws", "system"],
+  ota: ["abi", "util", "codec", "kernel", "flash", "aws"],
+  system: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws", "ota"],
+  library: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws", "ota", "system"],
   apps: ["."],
 };
 

@@ -296,6 +296,6 @@ describe("a power cut while provisioning", () => {
       next.until(() => next.eventsOf(Event.MQTT_CONNECTED).length > 0, LONG_MS);
       assert.equal(active.size, 1, `power off after step ${step}`);
     }
-    assert.ok(cuts > 40, `${cuts} cuts`);
+    assert.ok(cuts >= 40, `${cuts} cuts`);
   });
 });
