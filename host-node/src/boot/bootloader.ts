@@ -104,7 +104,11 @@ export function nextFirmwareSlot(flash: FlashImage, running: AppSlot): AppSlot |
 /**
  * Makes an ota slot the one that boots next, on trial (esp_ota_set_boot_partition). Throws
  * ImageError when the bootloader would not start its image, or when that has not this size. The
- * entry that chose last stays whole, in the other sector.
+ * entry that chose what runs stays whole.
+ *
+ * One point differs from ESP-IDF: when the entry that chose last names this very slot (asked twice,
+ * or after a fallback), that entry is written again. ESP-IDF would put the slot into both, and
+ * nothing would name what runs.
  */
 export function setBootSlot(flash: FlashImage, slot: AppSlot, imageBytes?: number): void {
   if (imageBytes === undefined) readSlot(flash, slot.label);
@@ -115,11 +119,15 @@ export function setBootSlot(flash: FlashImage, slot: AppSlot, imageBytes?: numbe
     throw new BootError(`the flash ${flash.name} has no otadata partition to choose a slot in`);
   }
   const active = activeEntry(entries);
-  const index = active === 0 ? 1 : 0;
-  const sequence =
-    active === null
-      ? slot.number + 1
-      : sequenceOfSlot(slot.number, ota.length, entries[active].sequence);
+  if (active === null) {
+    writeEntry(flash, label, 0, newEntry(slot.number + 1, OtadataState.NEW, entries[0]));
+    return;
+  }
+  const { sequence: last, state } = entries[active];
+  const sequence = sequenceOfSlot(slot.number, ota.length, last);
+  const isChosen = sequence === last;
+  if (isChosen && state === OtadataState.NEW) return;
+  const index = (active === 0) === isChosen ? 0 : 1;
   writeEntry(flash, label, index, newEntry(sequence, OtadataState.NEW, entries[index]));
 }
 
