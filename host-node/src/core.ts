@@ -3,6 +3,7 @@
 // re-entered, and turns a trap into an error that says which event caused it. Called by life.ts
 // only.
 
+import { createHash } from "node:crypto";
 import { instantiateSync } from "@assemblyscript/loader";
 import {
   ABI_VERSION,
@@ -58,11 +59,24 @@ export class PowerOff extends Error {
   override readonly name = "PowerOff";
 }
 
-/** Module or bytes of it, compiled; throws CoreError when they are no module. */
-export function compileCore(module: Uint8Array | WebAssembly.Module): WebAssembly.Module {
-  if (module instanceof WebAssembly.Module) return module;
+/** Compiled modules by SHA-256 of their bytes, oldest first: devices and their lives share them. */
+const compiled = new Map<string, WebAssembly.Module>();
+const COMPILED_MAX = 16;
+
+/** Bytes of a module, compiled; throws CoreError when they are no module. */
+export function compileCore(bytes: Uint8Array): WebAssembly.Module {
+  const key = createHash("sha256").update(bytes).digest("hex");
+  const module = compiled.get(key) ?? compile(bytes);
+  compiled.delete(key);
+  compiled.set(key, module);
+  const [oldest] = compiled.keys();
+  if (compiled.size > COMPILED_MAX && oldest !== undefined) compiled.delete(oldest);
+  return module;
+}
+
+function compile(bytes: Uint8Array): WebAssembly.Module {
   try {
-    return new WebAssembly.Module(new Uint8Array(module));
+    return new WebAssembly.Module(new Uint8Array(bytes));
   } catch (error) {
     throw new CoreError(`not a WebAssembly module: ${(error as Error).message}`);
   }

@@ -1,7 +1,7 @@
 // The flash chip of a device on a desk: 4 MB with ESP-IDF's partition table at 0x8000, in a file or
 // in memory. The bytes in the file are, after each operation, what a power cut would leave, so that
-// killing the process is a power cut. Outlives the lives of its device; ports/flash.ts works on the
-// records partition.
+// killing the process is a power cut. Outlives the lives of its device; ports and boot/ work on its
+// partitions, each of which is loaded when it is first asked for.
 
 import { createHash, randomFillSync } from "node:crypto";
 import {
@@ -10,12 +10,12 @@ import {
   fstatSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
-  writeSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
+import { FlashRegion } from "./flash_region.js";
+import { FileStorage, type FlashStorage, MemoryStorage } from "./flash_storage.js";
 import { packageRoot } from "./package_root.js";
 import {
   checkPartitions,
@@ -26,11 +26,11 @@ import {
   type Partition,
   parsePartitionCsv,
 } from "./partitions.js";
-import { NorFlash } from "./ports/nor.js";
+import { NorFlash, SECTOR_BYTES } from "./ports/nor.js";
 
 export const FLASH_BYTES = 4 * 1024 * 1024;
-const SECTOR_BYTES = 4096;
-const RECORDS = "records";
+/** The partition of the record store. */
+export const RECORDS = "records";
 export const MAC_BYTES = 6;
 /**
  * A chip keeps its MAC address in eFuses. Here it lies in the last sector, which belongs to no
@@ -38,78 +38,14 @@ export const MAC_BYTES = 6;
  */
 const MAC_OFFSET = FLASH_BYTES - SECTOR_BYTES;
 const MAC_MAGIC = Buffer.from("IOT32MAC");
+/** Behind it: SHA-256 of the image that was flashed last (boot/flasher.ts). */
+const NOTE_OFFSET = MAC_OFFSET + 64;
+const NOTE_MAGIC = Buffer.from("IOT32APP");
+const NOTE_BYTES = 32;
 
 /** A file that cannot be a device's flash; the message says why and what to do. */
 export class FlashImageError extends Error {
   override readonly name = "FlashImageError";
-}
-
-/** Where the bytes are kept. */
-interface Storage {
-  read(offset: number, size: number): Buffer;
-  write(offset: number, bytes: Uint8Array): void;
-  close(): void;
-}
-
-/** Sectors that were written; all others are erased. */
-class MemoryStorage implements Storage {
-  private readonly sectors = new Map<number, Buffer>();
-
-  private sector(index: number): Buffer {
-    const known = this.sectors.get(index);
-    if (known !== undefined) return known;
-    const blank = Buffer.alloc(SECTOR_BYTES, 0xff);
-    this.sectors.set(index, blank);
-    return blank;
-  }
-
-  private *parts(offset: number, size: number): Iterable<{ at: number; part: Buffer }> {
-    for (let at = 0; at < size; ) {
-      const start = (offset + at) % SECTOR_BYTES;
-      const length = Math.min(SECTOR_BYTES - start, size - at);
-      const sector = this.sector(Math.floor((offset + at) / SECTOR_BYTES));
-      yield { at, part: sector.subarray(start, start + length) };
-      at += length;
-    }
-  }
-
-  read(offset: number, size: number): Buffer {
-    const bytes = Buffer.alloc(size);
-    for (const { at, part } of this.parts(offset, size)) bytes.set(part, at);
-    return bytes;
-  }
-
-  write(offset: number, bytes: Uint8Array): void {
-    for (const { at, part } of this.parts(offset, bytes.length)) {
-      part.set(bytes.subarray(at, at + part.length));
-    }
-  }
-
-  close(): void {
-    this.sectors.clear();
-  }
-}
-
-/** Positional reads and writes of an open file: what is written survives the process. */
-class FileStorage implements Storage {
-  constructor(private readonly fd: number) {}
-
-  read(offset: number, size: number): Buffer {
-    const bytes = Buffer.alloc(size);
-    const count = readSync(this.fd, bytes, 0, size, offset);
-    if (count !== size) throw new FlashImageError(`the flash file ends at ${offset + count}`);
-    return bytes;
-  }
-
-  write(offset: number, bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.fd, bytes, done, bytes.length - done, offset + done);
-    }
-  }
-
-  close(): void {
-    closeSync(this.fd);
-  }
 }
 
 export interface FlashImageOptions {
@@ -132,7 +68,7 @@ function readPartitionCsv(): Partition[] {
 }
 
 /** Partition table and MAC address on a blank chip. */
-function format(storage: Storage, options: FlashImageOptions): void {
+function format(storage: FlashStorage, options: FlashImageOptions): void {
   const mac = new Uint8Array(MAC_BYTES);
   (options.random ?? randomFillSync)(mac);
   storage.write(PARTITION_TABLE_OFFSET, encodePartitions(readPartitionCsv()));
@@ -155,21 +91,16 @@ function createFile(path: string, options: FlashImageOptions): void {
 
 export class FlashImage {
   readonly partitions: readonly Partition[];
-  /** The records partition; written through by persistRecords. */
-  readonly records: NorFlash;
   readonly mac: Uint8Array;
-  private readonly recordsOffset: number;
+  private readonly regions = new Map<string, FlashRegion>();
 
   private constructor(
-    private readonly storage: Storage,
+    private readonly storage: FlashStorage,
     /** Path of the file, or "memory". */
     readonly name: string,
   ) {
     this.partitions = decodePartitions(storage.read(PARTITION_TABLE_OFFSET, PARTITION_TABLE_BYTES));
     checkPartitions(this.partitions, FLASH_BYTES);
-    const { offset, size } = this.partition(RECORDS);
-    this.recordsOffset = offset;
-    this.records = new NorFlash(Uint8Array.from(storage.read(offset, size)));
     this.mac = this.readMac();
   }
 
@@ -198,28 +129,92 @@ export class FlashImage {
     return new FlashImage(storage, "memory");
   }
 
+  /** The partition of that name, if the table has one. */
+  find(label: string): Partition | undefined {
+    return this.partitions.find((candidate) => candidate.label === label);
+  }
+
   partition(label: string): Partition {
-    const partition = this.partitions.find((candidate) => candidate.label === label);
+    const partition = this.find(label);
     if (partition !== undefined) return partition;
     throw new FlashImageError(`no partition is called "${label}" in ${this.name}`);
   }
 
-  /** Bytes of a partition as they lie in the image. */
-  readPartition(label: string): Uint8Array {
+  /** The partition as the device works on it; the same object each time. */
+  region(label: string): FlashRegion {
+    const known = this.regions.get(label);
+    if (known !== undefined) return known;
     const { offset, size } = this.partition(label);
-    return Uint8Array.from(this.storage.read(offset, size));
+    const nor = new NorFlash(this.storage.read(offset, size));
+    const region = new FlashRegion(label, nor, (at, bytes) => {
+      this.storage.write(offset + at, bytes);
+    });
+    this.regions.set(label, region);
+    return region;
+  }
+
+  /** The records partition; written through by persistRecords. */
+  get records(): NorFlash {
+    return this.region(RECORDS).nor;
   }
 
   /** Brings a range of the records partition to where it is kept. */
   persistRecords(offset: number, size: number): void {
-    this.storage.write(this.recordsOffset + offset, this.records.read(offset, size));
+    this.region(RECORDS).persist(offset, size);
+  }
+
+  /** A copy of bytes of a partition, without loading all of it; less where the partition ends. */
+  read(label: string, offset: number, bytes: number): Uint8Array {
+    const partition = this.partition(label);
+    const size = Math.max(0, Math.min(bytes, partition.size - offset));
+    return this.storage.read(partition.offset + offset, size);
+  }
+
+  /** Bytes of a partition as they lie in the image. */
+  readPartition(label: string): Uint8Array {
+    return this.read(label, 0, this.partition(label).size);
+  }
+
+  /**
+   * Writes to a partition from its start on as esptool does, from outside: whole sectors, filled up
+   * with 0xFF, and no power cut strikes.
+   */
+  flash(label: string, bytes: Uint8Array): void {
+    const { offset, size } = this.partition(label);
+    const sectors = Math.ceil(bytes.length / SECTOR_BYTES);
+    if (sectors * SECTOR_BYTES > size) {
+      const room = `"${label}" has room for ${size}`;
+      throw new FlashImageError(`${bytes.length} bytes do not fit into flash: ${room}`);
+    }
+    const whole = new Uint8Array(sectors * SECTOR_BYTES).fill(0xff);
+    whole.set(bytes);
+    this.storage.write(offset, whole);
+    this.regions.get(label)?.nor.load(0, whole);
+  }
+
+  /** SHA-256 of what was flashed last; null when nobody wrote that down. */
+  get note(): Uint8Array | null {
+    const slot = this.storage.read(NOTE_OFFSET, NOTE_MAGIC.length + NOTE_BYTES);
+    return NOTE_MAGIC.equals(slot.subarray(0, NOTE_MAGIC.length))
+      ? slot.slice(NOTE_MAGIC.length)
+      : null;
+  }
+
+  /**
+   * Null removes the note. A table that gives the last sector to a partition leaves no place for
+   * one: there it stays null.
+   */
+  set note(sha256: Uint8Array | null) {
+    if (this.partitions.some(({ offset, size }) => offset + size > MAC_OFFSET)) return;
+    const blank = Buffer.alloc(NOTE_MAGIC.length + NOTE_BYTES, 0xff);
+    this.storage.write(NOTE_OFFSET, sha256 === null ? blank : Buffer.concat([NOTE_MAGIC, sha256]));
   }
 
   /** An image that came from a chip has no MAC address in it: its path stands in. */
   private readMac(): Uint8Array {
     const slot = this.storage.read(MAC_OFFSET, MAC_MAGIC.length + MAC_BYTES);
-    const isThere = slot.subarray(0, MAC_MAGIC.length).equals(MAC_MAGIC);
-    if (isThere) return Uint8Array.from(slot.subarray(MAC_MAGIC.length));
+    const isThere = MAC_MAGIC.equals(slot.subarray(0, MAC_MAGIC.length));
+    if (isThere) return slot.slice(MAC_MAGIC.length);
     return asLocalMac(createHash("sha256").update(this.name).digest());
   }
 

@@ -3,20 +3,21 @@
 // (device.ts) starts lives and hears how they end.
 
 import { EventKind, type ResetReason, type RestartScope, Status } from "./abi.js";
+import type { Software } from "./boot/software.js";
 import type { Clock, TimerHandle } from "./clock.js";
-import { Core, type CoreEvent, type CoreHooks, CoreTrap, PowerOff } from "./core.js";
+import { Core, type CoreEvent, type CoreHooks, CoreTrap, compileCore, PowerOff } from "./core.js";
 import type { FlashImage } from "./flash_image.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
 import { GpioPort, type PinChange } from "./ports/gpio.js";
 import { type LogLine, LogPort, type SystemEvent } from "./ports/log.js";
 import { MqttPort } from "./ports/mqtt.js";
+import { OtaPort } from "./ports/ota.js";
 import type { PortHost } from "./ports/port_host.js";
 import { SysPort } from "./ports/sys.js";
 import { type Air, WifiPort } from "./ports/wifi.js";
 
 export interface LifeOptions {
-  readonly module: WebAssembly.Module;
   readonly image: FlashImage;
   readonly configuration: Uint8Array;
   readonly mac: Uint8Array;
@@ -62,6 +63,7 @@ export class Life implements PortHost {
   private readonly wifi: WifiPort;
   private readonly mqtt: MqttPort;
   private readonly flash: FlashPort;
+  private readonly ota: OtaPort;
   private readonly crypto: CryptoPort;
   private readonly queue: QueuedEvent[] = [];
   private turn: TimerHandle = null;
@@ -71,6 +73,7 @@ export class Life implements PortHost {
   /** Throws CoreError when the module does not fit this host; nothing runs then. */
   constructor(
     options: LifeOptions,
+    software: Software,
     private readonly listener: LifeListener,
     reason: ResetReason,
   ) {
@@ -86,18 +89,24 @@ export class Life implements PortHost {
       operationMs: options.flashOperationMs,
       onPowerCut: () => listener.onPowerCut(),
     });
+    this.ota = new OtaPort(this, {
+      image: options.image,
+      software,
+      operationMs: options.flashOperationMs,
+      onPowerCut: () => listener.onPowerCut(),
+    });
     this.mqtt = new MqttPort(this, {
       readFlash: (offset, bytes) => this.flash.read(offset, bytes),
       isNetworkUp: () => this.wifi.isUp,
       connectTimeoutMs: options.mqttConnectTimeoutMs,
     });
     this.crypto = new CryptoPort(this);
-    this.core = this.loadCore(options);
-    this.post(EventKind.BOOT, reason, 0, options.mac);
+    this.core = this.loadCore(options, software.module.bytes);
+    this.post(EventKind.BOOT, reason, 0, software.bootPayload(options.mac));
   }
 
-  private loadCore(options: LifeOptions): Core {
-    const { sys, wifi, mqtt, flash, crypto, listener } = this;
+  private loadCore(options: LifeOptions, module: Uint8Array): Core {
+    const { sys, wifi, mqtt, flash, ota, crypto, listener } = this;
     const log = new LogPort(
       this.clock,
       (line) => listener.onLog(line),
@@ -110,9 +119,8 @@ export class Life implements PortHost {
     );
     try {
       const http = unsupported(["url", "get", "redirect", "read", "abort"] as const);
-      const ota = unsupported(["read", "begin", "write", "digest", "activate", "confirm"] as const);
       const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
-      return new Core(options.module, ports, options.hooks);
+      return new Core(compileCore(module), ports, options.hooks);
     } catch (error) {
       this.closePorts();
       throw error;
@@ -192,6 +200,7 @@ export class Life implements PortHost {
     this.mqtt.close();
     this.wifi.close();
     this.flash.close();
+    this.ota.close();
     this.crypto.close();
   }
 }

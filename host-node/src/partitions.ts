@@ -9,6 +9,8 @@ export const PARTITION_TABLE_OFFSET = 0x8000;
 /** Bytes of entries in the sector; the rest of the sector is left for a signature. */
 export const PARTITION_TABLE_BYTES = 0xc00;
 const SECTOR_BYTES = 0x1000;
+/** Type of partitions that hold an application. */
+export const APP_TYPE = 0;
 const APP_ALIGNMENT = 0x10000;
 const ENTRY_BYTES = 32;
 const ENTRY_MAGIC = 0x50aa;
@@ -32,7 +34,7 @@ export class PartitionTableError extends Error {
   override readonly name = "PartitionTableError";
 }
 
-const TYPES: Readonly<Record<string, number>> = { app: 0, data: 1 };
+const TYPES: Readonly<Record<string, number>> = { app: APP_TYPE, data: 1 };
 const APP_SUBTYPES: Readonly<Record<string, number>> = {
   factory: 0x00,
   test: 0x20,

@@ -24,7 +24,8 @@ test("power_on_boots_with_reason_and_mac_and_power_off_ends_it", () => {
   const steps: string[] = [];
   const hooks = {
     onStep: ({ kind, a, payload }: { kind: EventKind; a: number; payload: Uint8Array }) => {
-      steps.push(`${nameOf(EventKind, kind)} ${a} ${formatMac(payload)}`);
+      const [mac, software] = [payload.subarray(0, 6), payload.subarray(6)];
+      steps.push(`${nameOf(EventKind, kind)} ${a} ${formatMac(mac)} ${software.join(" ")}`);
     },
   };
   const { device, clock, story } = newBench(quiet, Scenario.IDLE, {
@@ -34,7 +35,7 @@ test("power_on_boots_with_reason_and_mac_and_power_off_ends_it", () => {
   device.powerOn(ResetReason.BROWNOUT);
   assert.deepEqual(steps, [], "nothing runs before the next turn");
   clock.advance(1000);
-  assert.deepEqual(steps, ["BOOT 5 02:00:00:00:00:2a"]);
+  assert.deepEqual(steps, ["BOOT 5 02:00:00:00:00:2a 0 0 255 0"]);
   device.powerOff();
   assert.deepEqual(story, ["boot BROWNOUT", `event ${BOOT} 5`, "off switch"]);
   assert.equal(clock.pending, 0);

@@ -34,12 +34,12 @@ const CLOCK_FACTOR = 10;
 const DEVICES_AT_ONCE = 10;
 
 let cloud: LocalCloud;
-let module: WebAssembly.Module;
+let module: Uint8Array;
 let keys: RsaPool;
 
 before(async () => {
   keys = poolRsaKeys(8);
-  module = new WebAssembly.Module(new Uint8Array(await telemetryModule("release")));
+  module = await telemetryModule("release");
 });
 /** A cloud for each test: the registry is one file, and is written whole at each change. */
 beforeEach(async () => {

@@ -133,7 +133,8 @@ describe("image command", () => {
       ...["pack", source, "--version", version, "-o", "never.bin"],
     ];
     await refuses(/not a WebAssembly module/, ...pack("noise.wasm"));
-    await refuses(/version 2 of the ABI, this is version 1/, ...pack("newer.wasm"));
+    const versions = `version ${ABI_VERSION + 1} of the ABI, this is version ${ABI_VERSION}`;
+    await refuses(new RegExp(versions), ...pack("newer.wasm"));
     await refuses(/more than 31 bytes/, ...pack("good.wasm", "v".repeat(32)));
     await refuses(/cannot be read \(ENOENT\)/, ...pack("absent.wasm"));
     assert.throws(() => statSync(path("never.bin")), "nothing was written");

@@ -1,11 +1,11 @@
 // `iot32 run`: one device, from its flash file, until it is told to stop. The same module, options
 // and code whether the endpoint in the configuration is the local cloud or AWS IoT.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { LogLevel } from "../abi.js";
 import { buildModule, TARGETS, type Target } from "../build.js";
-import { Device, formatMac } from "../device.js";
+import { Device, type DeviceOptions, formatMac } from "../device.js";
 import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
 import { readConfiguration } from "./configuration.js";
 import { Timeline } from "./timeline.js";
@@ -26,8 +26,13 @@ const EXPLANATION = `
 Runs the module that a chip would run, with Wi-Fi, flash and restarts played by this machine and
 real MQTT over mutual TLS. Ctrl-C is the power switch; killing the process is a power cut.
 
+The application is flashed when it is not the one that was flashed last; so a new build replaces
+what is there, and the same one leaves what an update over the air has brought. A .bin is a firmware
+image (iot32 image pack). Without an application the device boots what its flash has.
+
   --flash    4 MB image with ESP-IDF's partition table; made blank when missing. It holds what the
              device knows: certificates, thing name, application data. Without it nothing is kept.
+             The dump of a real device will do: esptool read-flash 0 0x400000 dump.bin
   --config   configuration document (docs/CONFIGURATION.md). A certificate or key may be "@file",
              relative to the document.
   --wifi     networks in the air: [{"ssid":"home","password":"..."}]
@@ -39,15 +44,29 @@ is note, boot, event, log, pin, restart, trap or off.
 Examples:
   iot32 run app.ts --flash device.bin --config device.json
   iot32 run app.wasm --flash device.bin --config device.json --log debug
+  iot32 run --flash dump.bin
 `;
 
-async function loadModule(application: string, target: Target): Promise<Uint8Array> {
-  if (application.endsWith(".ts")) return (await buildModule({ entry: application, target })).wasm;
+function read(path: string): Uint8Array {
   try {
-    return readFileSync(application);
+    return readFileSync(path);
   } catch (error) {
-    throw new Error(`cannot read ${application}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
+}
+
+/** What the device is flashed with. */
+async function load(
+  application: string | undefined,
+  { target, flash }: Options,
+): Promise<Pick<DeviceOptions, "module" | "firmware">> {
+  if (application === undefined) {
+    if (flash !== undefined && existsSync(flash)) return {};
+    throw new Error("give an application, or with --flash a file that has one in it");
+  }
+  if (application.endsWith(".bin")) return { firmware: read(application) };
+  if (!application.endsWith(".ts")) return { module: read(application) };
+  return { module: (await buildModule({ entry: application, target })).wasm };
 }
 
 /** Ends with the device: resolves to whether it was switched off, and did not give up. */
@@ -65,12 +84,11 @@ function lifetime(device: Device): Promise<boolean> {
   });
 }
 
-async function run(application: string, options: Options): Promise<void> {
+async function run(application: string | undefined, options: Options): Promise<void> {
   const configuration = options.config === undefined ? "" : readConfiguration(options.config);
   const networks = options.wifi === undefined ? DEFAULT_NETWORKS : readNetworks(options.wifi);
-  const module = await loadModule(application, options.target);
   const device = new Device({
-    module,
+    ...(await load(application, options)),
     configuration,
     air: new Air(networks),
     ...(options.flash === undefined ? {} : { flash: options.flash }),
@@ -79,7 +97,7 @@ async function run(application: string, options: Options): Promise<void> {
   const logLevel = LogLevel[options.log.toUpperCase() as keyof typeof LogLevel];
   const timeline = new Timeline({ json: options.json, logLevel });
   const flash = options.flash ?? "in memory";
-  const text = `${application}, flash ${flash}, MAC ${formatMac(device.mac)}`;
+  const text = `${application ?? "what is flashed"}, flash ${flash}, MAC ${formatMac(device.mac)}`;
   timeline.note(performance.now(), { kind: "device", tone: "faint", text });
   timeline.watch(device);
   try {
@@ -96,7 +114,7 @@ export function runCommand(): Command {
   const levels = Object.keys(LogLevel).map((name) => name.toLowerCase());
   return new Command("run")
     .description("run one device on this machine, against the local cloud or AWS IoT")
-    .argument("<application>", "the application (.ts), or a module built from one (.wasm)")
+    .argument("[application]", "the application (.ts), a module (.wasm), or firmware (.bin)")
     .option("-f, --flash <file>", "flash image of the device (default: in memory)")
     .option("-c, --config <file>", "configuration document, JSON")
     .option("-w, --wifi <file>", "networks in the air, JSON")

@@ -9,11 +9,13 @@ import {
   LogLevel,
   Mode,
   nameOf,
+  OtaState,
   ProvisioningStep,
+  RestartScope,
   Status,
   statusText,
 } from "../abi.js";
-import type { Device } from "../device.js";
+import type { BootReport, Device } from "../device.js";
 import type { LogLine, SystemEvent } from "../ports/log.js";
 
 export type Tone = "good" | "bad" | "warning" | "plain" | "faint";
@@ -62,6 +64,20 @@ const STEP_WORDS: Readonly<Record<number, string>> = {
   [ProvisioningStep.REGISTERING]: "registering the thing",
   [ProvisioningStep.PROBING]: "the token was refused; trying the new certificate",
   [ProvisioningStep.DONE]: "thing certificate is active",
+};
+
+const OTA_WORDS: Readonly<Record<number, readonly [tone: Tone, words: string]>> = {
+  [OtaState.IDLE]: ["plain", "no update in hand"],
+  [OtaState.CHECKING]: ["plain", "an update is asked for; does it suit this device?"],
+  [OtaState.DOWNLOADING]: ["plain", "the update is being written to the next slot"],
+  [OtaState.WAITING]: ["warning", "the download was broken off and goes on later"],
+  [OtaState.VERIFYING]: ["plain", "the update is whole; checking digest and signature"],
+  [OtaState.ACTIVATING]: ["good", "the update is good and becomes what starts next"],
+  [OtaState.RESTARTING]: ["warning", "the restart into the update is due"],
+  [OtaState.SELF_TEST]: ["warning", "the update runs on trial"],
+  [OtaState.CONFIRMED]: ["good", "the update stays"],
+  [OtaState.FAILED]: ["bad", "the update is given up, nothing has changed"],
+  [OtaState.ROLLED_BACK]: ["bad", "the update failed its trial, the one before runs again"],
 };
 
 /** Words for events, by the event's name in abi.json. */
@@ -131,6 +147,11 @@ const WORDS: Readonly<Record<string, Say>> = {
   }),
   JOB_CANCELED: say("job", "warning", (_, text) => `${text} was canceled by the cloud`),
   JOB_REJECTED: say("job", "bad", (_, text) => `the service refused a request: ${text}`),
+  OTA_STATE: ({ value, text }) => {
+    const [tone, words] = OTA_WORDS[value] ?? ["plain", `state ${value}`];
+    return { kind: "ota", tone, text: `${words}${because(text)}` };
+  },
+  OTA_PROGRESS: say("ota", "faint", (percent) => `${percent} % is in flash`),
   EVENTS_LOST: say("device", "warning", (count) => `${count} events came too fast and are lost`),
 };
 
@@ -148,7 +169,19 @@ const VALUE_NAMES: Readonly<Record<string, Readonly<Record<string, number>>>> = 
   PROVISIONING_FAILED: Status,
   SHADOW_REJECTED: Status,
   JOB_FINISHED: JobStatus,
+  OTA_STATE: OtaState,
 };
+
+const EMBEDDED_MODULE = 255;
+
+/** "boot, power on: iot32 1.1.0 in ota_1 (on trial), module in wasm_0". */
+function bootWords({ name, firmware, module }: BootReport): string {
+  const trial = (isOnTrial: boolean): string => (isOnTrial ? " (on trial)" : "");
+  const { project, version, label } = firmware;
+  const words = `boot, ${lower(name)}: ${project} ${version} in ${label}${trial(firmware.trial)}`;
+  if (module.slot === EMBEDDED_MODULE) return words;
+  return `${words}, module in wasm_${module.slot}${trial(module.trial)}`;
+}
 
 /** A system event in words. */
 export function describeEvent(event: SystemEvent): Saying {
@@ -190,10 +223,11 @@ export class Timeline {
 
   /** Shows everything of a device from now on; time counts from the first line. */
   watch(device: Device): void {
-    device.on("boot", ({ at, name }) => {
-      this.line(at, { kind: "device", tone: "plain", text: `boot, ${lower(name)}` }, "boot", {
-        name,
-      });
+    device.on("boot", (report) => {
+      const { at, name, firmware, module } = report;
+      const tone = firmware.trial || module.trial ? "warning" : "plain";
+      const said = { kind: "device", tone, text: bootWords(report) } as const;
+      this.line(at, said, "boot", { name, firmware, module });
     });
     device.on("event", (event) => this.event(event));
     device.on("log", (line) => this.log(line));
@@ -201,8 +235,10 @@ export class Timeline {
       const text = `pin ${pin} is ${level === 1 ? "high" : "low"}`;
       this.line(at, { kind: "pin", tone: "plain", text }, "pin", { pin, level });
     });
-    device.on("restart", ({ at }) => {
-      this.line(at, { kind: "device", tone: "warning", text: "restart" }, "restart", {});
+    device.on("restart", ({ at, scope }) => {
+      const text = scope === RestartScope.MODULE ? "restart of the module" : "restart";
+      const name = nameOf(RestartScope, scope);
+      this.line(at, { kind: "device", tone: "warning", text }, "restart", { scope: name });
     });
     device.on("trap", ({ at, error, restartMs }) => {
       const next = restartMs === null ? "too many traps, giving up" : `restart in ${restartMs} ms`;
@@ -212,9 +248,11 @@ export class Timeline {
         restartMs,
       });
     });
-    device.on("off", ({ at, why }) => {
-      const tone = why === "traps" ? "bad" : "plain";
-      this.line(at, { kind: "device", tone, text: `power off: ${why}` }, "off", { why });
+    device.on("off", ({ at, why, error }) => {
+      const tone = why === "traps" || error !== undefined ? "bad" : "plain";
+      const text = `power off: ${why}${because(error?.message ?? "")}`;
+      const reason = error === undefined ? {} : { text: error.message };
+      this.line(at, { kind: "device", tone, text }, "off", { why, ...reason });
     });
   }
 

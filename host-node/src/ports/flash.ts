@@ -10,7 +10,8 @@ import {
   Status,
 } from "../abi.js";
 import type { TimerHandle } from "../clock.js";
-import type { FlashImage } from "../flash_image.js";
+import { type FlashImage, RECORDS } from "../flash_image.js";
+import type { FlashRegion } from "../flash_region.js";
 import { NorError, type NorOperation, PowerCut } from "./nor.js";
 import type { PortHost } from "./port_host.js";
 
@@ -34,27 +35,36 @@ export class FlashPort implements Contract {
     private readonly options: FlashOptions,
   ) {}
 
+  /** NOT_FOUND on a flash whose table has no records partition. */
   size(): number {
-    return this.options.image.records.size;
+    return this.partitionBytes === 0 ? Status.NOT_FOUND : this.partitionBytes;
+  }
+
+  private get partitionBytes(): number {
+    return this.options.image.find(RECORDS)?.size ?? 0;
+  }
+
+  private get records(): FlashRegion {
+    return this.options.image.region(RECORDS);
   }
 
   read(offset: number, bytes: Uint8Array): number {
-    if (offset + bytes.length > this.size()) return Status.INVALID_ARGUMENT;
-    bytes.set(this.options.image.records.read(offset, bytes.length));
+    if (offset + bytes.length > this.partitionBytes) return Status.INVALID_ARGUMENT;
+    bytes.set(this.records.read(offset, bytes.length));
     for (const operation of this.pending) overlay(operation, offset, bytes);
     return Status.OK;
   }
 
   write(offset: number, bytes: Uint8Array): number {
     const isAligned = (offset | bytes.length) % FLASH_UNIT_BYTES === 0;
-    const isInside = bytes.length > 0 && offset + bytes.length <= this.size();
+    const isInside = bytes.length > 0 && offset + bytes.length <= this.partitionBytes;
     if (!isAligned || !isInside) return Status.INVALID_ARGUMENT;
     return this.accept({ kind: "program", offset, bytes: bytes.slice() });
   }
 
   erase(offset: number): number {
     const isAligned = offset % FLASH_SECTOR_BYTES === 0;
-    if (!isAligned || offset >= this.size()) return Status.INVALID_ARGUMENT;
+    if (!isAligned || offset >= this.partitionBytes) return Status.INVALID_ARGUMENT;
     return this.accept({ kind: "erase", offset });
   }
 
@@ -89,17 +99,9 @@ export class FlashPort implements Contract {
     this.host.post(EventKind.FLASH_DONE, status);
   }
 
-  /** A cut operation is persisted too: the bytes are as the cut left them. */
   private apply(operation: NorOperation): void {
-    const { image } = this.options;
-    const isErase = operation.kind === "erase";
-    const size = isErase ? FLASH_SECTOR_BYTES : operation.bytes.length;
-    try {
-      if (isErase) image.records.erase(operation.offset);
-      else image.records.program(operation.offset, operation.bytes);
-    } finally {
-      image.persistRecords(operation.offset, size);
-    }
+    if (operation.kind === "erase") this.records.erase(operation.offset);
+    else this.records.program(operation.offset, operation.bytes);
   }
 
   /** Power off: what waits is never performed. */

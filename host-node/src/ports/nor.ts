@@ -8,6 +8,13 @@ export const SECTOR_BYTES = 4096;
 export const UNIT_BYTES = 16;
 const UNITS = SECTOR_BYTES / UNIT_BYTES;
 const ERASED = 0xff;
+const WORDS_PER_UNIT = UNIT_BYTES / 4;
+
+/** The bytes as 32-bit words; copied when they do not lie aligned in memory. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
 
 export type NorOperation =
   | { readonly kind: "program"; readonly offset: number; readonly bytes: Uint8Array }
@@ -62,9 +69,16 @@ export class NorFlash {
     }
     this.erases = history?.erases.slice() ?? new Uint32Array(bytes.length / SECTOR_BYTES);
     this.#programmed = history?.programmed.slice() ?? new Uint8Array(bytes.length / UNIT_BYTES);
-    if (history !== undefined) return;
-    for (let unit = 0; unit < this.#programmed.length; unit++) {
-      this.#programmed[unit] = this.#isErased(unit) ? 0 : 1;
+    if (history === undefined) this.#judge(0, bytes.length);
+  }
+
+  /** Units of a range count as programmed when they do not look erased. */
+  #judge(offset: number, size: number): void {
+    const words = wordsOf(this.bytes.subarray(offset, offset + size));
+    const first = offset / UNIT_BYTES;
+    for (let at = 0; at < words.length; at += WORDS_PER_UNIT) {
+      const isErased = (words[at]! & words[at + 1]! & words[at + 2]! & words[at + 3]!) === -1;
+      this.#programmed[first + at / WORDS_PER_UNIT] = isErased ? 0 : 1;
     }
   }
 
@@ -88,6 +102,13 @@ export class NorFlash {
     return this.bytes.length;
   }
 
+  /** What a programmer at the bench writes: whole sectors, and no operation of the chip. */
+  load(offset: number, bytes: Uint8Array): void {
+    this.#checkRange(offset, bytes.length, SECTOR_BYTES);
+    this.bytes.set(bytes, offset);
+    this.#judge(offset, bytes.length);
+  }
+
   /** A view of the bytes, not a copy. */
   read(offset: number, size: number): Uint8Array {
     this.#checkRange(offset, size, 1);
@@ -99,7 +120,8 @@ export class NorFlash {
     if (bytes.length === 0) throw new NorError(`program of nothing at ${offset}`);
     this.#checkUnits(offset, bytes.length);
     if (!this.#begin({ kind: "program", offset, bytes })) return;
-    for (let i = 0; i < bytes.length; i++) this.bytes[offset + i]! &= bytes[i]!;
+    const target = this.bytes.subarray(offset, offset + bytes.length);
+    for (let i = 0; i < target.length; i++) target[i]! &= bytes[i]!;
     this.#programmed.fill(1, offset / UNIT_BYTES, (offset + bytes.length) / UNIT_BYTES);
     this.programs++;
   }

@@ -1,0 +1,65 @@
+// What a device runs in one life: a firmware image, chosen by the bootloader, and a module, chosen
+// under it. Made anew at each reset, or from the one before when the module alone restarts. Used
+// by device.ts, which starts lives, and by ports/ota.ts, which confirms and replaces.
+
+import type { FlashImage } from "../flash_image.js";
+import { type BootedFirmware, bootFirmware, confirmFirmware } from "./bootloader.js";
+import { type ChosenModule, chooseModule, confirmModule } from "./module_slots.js";
+
+export class Software {
+  private constructor(
+    readonly firmware: BootedFirmware,
+    readonly module: ChosenModule,
+    private isFirmwareOnTrial: boolean,
+    private isModuleOnTrial: boolean,
+  ) {}
+
+  /** After a reset of the device. Throws BootError, or PowerCut. */
+  static boot(flash: FlashImage): Software {
+    const firmware = bootFirmware(flash);
+    const module = chooseModule(flash, firmware.image);
+    return new Software(firmware, module, firmware.isOnTrial, module.isOnTrial);
+  }
+
+  /** After a restart of the module alone: the firmware, and its trial, go on. */
+  reloadModule(flash: FlashImage): Software {
+    const module = chooseModule(flash, this.firmware.image);
+    return new Software(this.firmware, module, this.isFirmwareOnTrial, module.isOnTrial);
+  }
+
+  get firmwareOnTrial(): boolean {
+    return this.isFirmwareOnTrial;
+  }
+
+  get moduleOnTrial(): boolean {
+    return this.isModuleOnTrial;
+  }
+
+  get isOnTrial(): boolean {
+    return this.isFirmwareOnTrial || this.isModuleOnTrial;
+  }
+
+  /** Tells what runs from anything else that could. */
+  get identity(): string {
+    return Buffer.concat([this.firmware.image.hash.stored, this.module.sha256]).toString("hex");
+  }
+
+  /** What runs stays; harmless when nothing is on trial. Throws PowerCut when one strikes. */
+  confirm(flash: FlashImage): void {
+    if (this.isFirmwareOnTrial) confirmFirmware(flash, this.firmware.slot);
+    this.isFirmwareOnTrial = false;
+    if (this.isModuleOnTrial) confirmModule(flash, this.module.slot);
+    this.isModuleOnTrial = false;
+  }
+
+  /** Payload of BOOT (docs/ABI.md). */
+  bootPayload(mac: Uint8Array): Uint8Array {
+    const { slot } = this.firmware;
+    const flag = (value: boolean): number => (value ? 1 : 0);
+    return Uint8Array.from([
+      ...mac,
+      ...[slot.number, flag(this.isFirmwareOnTrial)],
+      ...[this.module.slot, flag(this.isModuleOnTrial)],
+    ]);
+  }
+}

@@ -1,0 +1,46 @@
+// One partition as the device works on it: NOR flash (ports/nor.ts) whose every operation is kept
+// at once, also when a power cut strikes in the middle of it. What is kept is therefore always what
+// a device would find after losing power. Made by FlashImage.region(); used by the ports and boot/.
+
+import { type NorFlash, SECTOR_BYTES } from "./ports/nor.js";
+
+export class FlashRegion {
+  constructor(
+    readonly label: string,
+    readonly nor: NorFlash,
+    private readonly keep: (offset: number, bytes: Uint8Array) => void,
+  ) {}
+
+  get size(): number {
+    return this.nor.size;
+  }
+
+  /** A view, not a copy. */
+  read(offset: number, size: number): Uint8Array {
+    return this.nor.read(offset, size);
+  }
+
+  /** Throws NorError when a rule of the chip is broken, PowerCut when an armed one strikes. */
+  program(offset: number, bytes: Uint8Array): void {
+    try {
+      this.nor.program(offset, bytes);
+    } finally {
+      this.persist(offset, bytes.length);
+    }
+  }
+
+  /** Erases the sector that begins at `offset`; throws like program. */
+  erase(offset: number): void {
+    try {
+      this.nor.erase(offset);
+    } finally {
+      this.persist(offset, SECTOR_BYTES);
+    }
+  }
+
+  /** Brings a range to where it is kept; what is outside the partition does not exist. */
+  persist(offset: number, size: number): void {
+    const end = Math.min(offset + size, this.size);
+    if (offset >= 0 && offset < end) this.keep(offset, this.nor.bytes.subarray(offset, end));
+  }
+}

@@ -1,0 +1,72 @@
+// Where the bytes of a flash image are kept: in memory, where only written sectors take room, or in
+// an open file, where what is written survives the process. Used by flash_image.ts only.
+
+import { closeSync, readSync, writeSync } from "node:fs";
+
+const SECTOR_BYTES = 4096;
+const ERASED = 0xff;
+
+export interface FlashStorage {
+  /** A copy. */
+  read(offset: number, size: number): Uint8Array;
+  write(offset: number, bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** Sectors that were written; all others are erased. */
+export class MemoryStorage implements FlashStorage {
+  private readonly sectors = new Map<number, Uint8Array>();
+
+  private *parts(offset: number, size: number): Iterable<{ at: number; start: number; n: number }> {
+    for (let at = 0; at < size; ) {
+      const start = (offset + at) % SECTOR_BYTES;
+      const n = Math.min(SECTOR_BYTES - start, size - at);
+      yield { at, start, n };
+      at += n;
+    }
+  }
+
+  read(offset: number, size: number): Uint8Array {
+    const bytes = new Uint8Array(size).fill(ERASED);
+    for (const { at, start, n } of this.parts(offset, size)) {
+      const sector = this.sectors.get(Math.floor((offset + at) / SECTOR_BYTES));
+      if (sector !== undefined) bytes.set(sector.subarray(start, start + n), at);
+    }
+    return bytes;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    for (const { at, start, n } of this.parts(offset, bytes.length)) {
+      const index = Math.floor((offset + at) / SECTOR_BYTES);
+      const sector = this.sectors.get(index) ?? new Uint8Array(SECTOR_BYTES).fill(ERASED);
+      sector.set(bytes.subarray(at, at + n), start);
+      this.sectors.set(index, sector);
+    }
+  }
+
+  close(): void {
+    this.sectors.clear();
+  }
+}
+
+/** Positional reads and writes of an open file. */
+export class FileStorage implements FlashStorage {
+  constructor(private readonly fd: number) {}
+
+  read(offset: number, size: number): Uint8Array {
+    const bytes = new Uint8Array(size);
+    const count = readSync(this.fd, bytes, 0, size, offset);
+    if (count !== size) throw new Error(`the flash file ends at ${offset + count}`);
+    return bytes;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.fd, bytes, done, bytes.length - done, offset + done);
+    }
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
