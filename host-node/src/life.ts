@@ -9,6 +9,7 @@ import type { FlashImage } from "./flash_image.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
 import { GpioPort, type PinChange } from "./ports/gpio.js";
+import { HttpPort } from "./ports/http.js";
 import { type LogLine, LogPort, type SystemEvent } from "./ports/log.js";
 import { MqttPort } from "./ports/mqtt.js";
 import type { PortHost } from "./ports/port_host.js";
@@ -61,6 +62,7 @@ export class Life implements PortHost {
   private readonly sys: SysPort;
   private readonly wifi: WifiPort;
   private readonly mqtt: MqttPort;
+  private readonly http: HttpPort;
   private readonly flash: FlashPort;
   private readonly crypto: CryptoPort;
   private readonly queue: QueuedEvent[] = [];
@@ -79,25 +81,26 @@ export class Life implements PortHost {
     this.wifi = new WifiPort(this, {
       air: options.air,
       joinMs: options.wifiJoinMs,
-      onDown: () => this.mqtt.networkLost(),
+      onDown: () => this.networkLost(),
     });
     this.flash = new FlashPort(this, {
       image: options.image,
       operationMs: options.flashOperationMs,
       onPowerCut: () => listener.onPowerCut(),
     });
-    this.mqtt = new MqttPort(this, {
-      readFlash: (offset, bytes) => this.flash.read(offset, bytes),
+    const network = {
+      readFlash: (offset: number, bytes: Uint8Array) => this.flash.read(offset, bytes),
       isNetworkUp: () => this.wifi.isUp,
-      connectTimeoutMs: options.mqttConnectTimeoutMs,
-    });
+    };
+    this.mqtt = new MqttPort(this, { ...network, connectTimeoutMs: options.mqttConnectTimeoutMs });
+    this.http = new HttpPort(this, network);
     this.crypto = new CryptoPort(this);
     this.core = this.loadCore(options);
     this.post(EventKind.BOOT, reason, 0, options.mac);
   }
 
   private loadCore(options: LifeOptions): Core {
-    const { sys, wifi, mqtt, flash, crypto, listener } = this;
+    const { sys, wifi, mqtt, http, flash, crypto, listener } = this;
     const log = new LogPort(
       this.clock,
       (line) => listener.onLog(line),
@@ -109,7 +112,6 @@ export class Life implements PortHost {
       (change) => listener.onPin(change),
     );
     try {
-      const http = unsupported(["url", "get", "redirect", "read", "abort"] as const);
       const ota = unsupported(["read", "begin", "write", "digest", "activate", "confirm"] as const);
       const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
       return new Core(options.module, ports, options.hooks);
@@ -188,8 +190,14 @@ export class Life implements PortHost {
     this.closePorts();
   }
 
+  private networkLost(): void {
+    this.mqtt.networkLost();
+    this.http.networkLost();
+  }
+
   private closePorts(): void {
     this.mqtt.close();
+    this.http.close();
     this.wifi.close();
     this.flash.close();
     this.crypto.close();
