@@ -41,7 +41,7 @@ function inTls(error: ErrorFacts, isVerificationError: boolean): Ending {
   return { status: isOurs ? Status.TLS_SERVER_REFUSED : Status.TLS_CLIENT_REFUSED, detail };
 }
 
-/** The ending of a connection that name, TCP or TLS kept from opening; null when none of them did. */
+/** The ending of a connection that name, TCP or TLS kept from opening; null when they did not. */
 export function openingEnding(
   error: ErrorFacts,
   phase: Phase,

@@ -1,6 +1,6 @@
-// An HTTPS server that goes wrong as a test says. It serves one byte array with Range over loopback,
-// with a certificate of a throw-away CA (or of the CA that a test has), and each request takes the
-// next fault of a queue. It speaks HTTP/1.1 itself, so that it can also break it.
+// An HTTPS server that goes wrong as a test says. It serves one byte array with Range over
+// loopback, with a certificate of a throw-away CA (or of the CA that a test has), and each request
+// takes the next fault of a queue. It speaks HTTP/1.1 itself, so that it can also break it.
 //
 //     const server = await FaultServer.start({ body });
 //     server.queue({ cutAfter: 1000 }, {});      // the first request is cut, the next is well
