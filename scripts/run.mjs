@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -24,9 +24,20 @@ function run(command, args) {
     cwd: root,
     // Standard output belongs to the task.
     stdio: ["ignore", 2, 2],
-    shell: process.platform === "win32",
+    // There npx is no program but a script; a path with spaces is for no shell.
+    shell: process.platform === "win32" && command !== process.execPath,
   });
   if (result.status !== 0) fail(`${command} ${args.join(" ")} failed (see above)`);
+}
+
+/**
+ * The npm that runs this script. By its name alone `npm run` would find node_modules/.bin/npm, an
+ * old one that a package brings along: it removes node_modules, and cannot read the lock file.
+ */
+function npm(args) {
+  const cli = process.env.npm_execpath ?? "";
+  if (basename(cli) === "npm-cli.js") run(process.execPath, [cli, ...args]);
+  else run("npm", args);
 }
 
 /** Installs exactly what package-lock.json says, once for each version of it. */
@@ -37,7 +48,7 @@ function install() {
   const stamp = join(root, "node_modules", ".iot32-installed");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   process.stderr.write("Installing packages ...\n");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   writeFileSync(stamp, lock);
 }
 

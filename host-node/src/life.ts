@@ -2,7 +2,7 @@
 // ports, and the one queue through which everything reaches it, one step at a time. Device
 // (device.ts) starts lives and hears how they end.
 
-import { EventKind, type ResetReason, type RestartScope, Status } from "./abi.js";
+import { EventKind, type ResetReason, type RestartScope } from "./abi.js";
 import type { Software } from "./boot/software.js";
 import type { Clock, TimerHandle } from "./clock.js";
 import { Core, type CoreEvent, type CoreHooks, CoreTrap, compileCore, PowerOff } from "./core.js";
@@ -10,6 +10,7 @@ import type { FlashImage } from "./flash_image.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
 import { GpioPort, type PinChange } from "./ports/gpio.js";
+import { HttpPort } from "./ports/http.js";
 import { type LogLine, LogPort, type SystemEvent } from "./ports/log.js";
 import { MqttPort } from "./ports/mqtt.js";
 import { OtaPort } from "./ports/ota.js";
@@ -50,18 +51,13 @@ interface QueuedEvent extends CoreEvent {
 
 const NOTHING = new Uint8Array();
 
-/** A capability that this host does not have. */
-function unsupported<Name extends string>(names: readonly Name[]): Record<Name, () => number> {
-  const entries = names.map((name) => [name, () => Status.UNSUPPORTED]);
-  return Object.fromEntries(entries) as Record<Name, () => number>;
-}
-
 export class Life implements PortHost {
   readonly clock: Clock;
   private readonly core: Core;
   private readonly sys: SysPort;
   private readonly wifi: WifiPort;
   private readonly mqtt: MqttPort;
+  private readonly http: HttpPort;
   private readonly flash: FlashPort;
   private readonly ota: OtaPort;
   private readonly crypto: CryptoPort;
@@ -82,7 +78,7 @@ export class Life implements PortHost {
     this.wifi = new WifiPort(this, {
       air: options.air,
       joinMs: options.wifiJoinMs,
-      onDown: () => this.mqtt.networkLost(),
+      onDown: () => this.networkLost(),
     });
     this.flash = new FlashPort(this, {
       image: options.image,
@@ -95,18 +91,19 @@ export class Life implements PortHost {
       operationMs: options.flashOperationMs,
       onPowerCut: () => listener.onPowerCut(),
     });
-    this.mqtt = new MqttPort(this, {
-      readFlash: (offset, bytes) => this.flash.read(offset, bytes),
+    const network = {
+      readFlash: (offset: number, bytes: Uint8Array) => this.flash.read(offset, bytes),
       isNetworkUp: () => this.wifi.isUp,
-      connectTimeoutMs: options.mqttConnectTimeoutMs,
-    });
+    };
+    this.mqtt = new MqttPort(this, { ...network, connectTimeoutMs: options.mqttConnectTimeoutMs });
+    this.http = new HttpPort(this, network);
     this.crypto = new CryptoPort(this);
     this.core = this.loadCore(options, software.module.bytes);
     this.post(EventKind.BOOT, reason, 0, software.bootPayload(options.mac));
   }
 
   private loadCore(options: LifeOptions, module: Uint8Array): Core {
-    const { sys, wifi, mqtt, flash, ota, crypto, listener } = this;
+    const { sys, wifi, mqtt, http, flash, ota, crypto, listener } = this;
     const log = new LogPort(
       this.clock,
       (line) => listener.onLog(line),
@@ -118,7 +115,6 @@ export class Life implements PortHost {
       (change) => listener.onPin(change),
     );
     try {
-      const http = unsupported(["url", "get", "redirect", "read", "abort"] as const);
       const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
       return new Core(compileCore(module), ports, options.hooks);
     } catch (error) {
@@ -196,8 +192,14 @@ export class Life implements PortHost {
     this.closePorts();
   }
 
+  private networkLost(): void {
+    this.mqtt.networkLost();
+    this.http.networkLost();
+  }
+
   private closePorts(): void {
     this.mqtt.close();
+    this.http.close();
     this.wifi.close();
     this.flash.close();
     this.ota.close();

@@ -151,7 +151,11 @@ export class TestCa {
   }
 
   /** A certificate for a server (with host names) or a client (without). */
-  async issue(commonName: string, hosts: readonly string[] = []): Promise<Identity> {
+  async issue(
+    commonName: string,
+    hosts: readonly string[] = [],
+    notAfter = new Date(Date.now() + DAY_MS),
+  ): Promise<Identity> {
     const keys = await webcrypto.subtle.generateKey(EC_P256, true, ["sign", "verify"]);
     const names = hosts.map((value) => ({ type: "dns" as const, value }));
     const certificate = await x509.X509CertificateGenerator.create({
@@ -161,7 +165,7 @@ export class TestCa {
       signingKey: this.keys.privateKey,
       serialNumber: (++this.serial).toString(16).padStart(2, "0"),
       notBefore: new Date(Date.now() - DAY_MS),
-      notAfter: new Date(Date.now() + DAY_MS),
+      notAfter,
       signingAlgorithm: EC_P256,
       extensions: names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)],
     });

@@ -1,10 +1,20 @@
-// Port crypto: a new EC P-256 key and its PKCS#10 signing request (RFC 2986), made by the
-// operating system's library. The key leaves this port once, in the event, and is kept nowhere.
+// Port crypto: a new EC P-256 key and its PKCS#10 signing request (RFC 2986), and signatures over
+// digests. The new key leaves this port once, in the event, and is kept nowhere. Verifying needs a
+// library of its own: Node hashes what it is given by itself, and the core has only the digest.
 
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
+import { p256 } from "@noble/curves/nist.js";
 import * as x509 from "@peculiar/x509";
-import { type CryptoPort as Contract, EventKind, Status } from "../abi.js";
+import {
+  type CryptoPort as Contract,
+  DIGEST_BYTES,
+  EventKind,
+  PUBLIC_KEY_BYTES,
+  SIGNATURE_BYTES,
+  Status,
+} from "../abi.js";
+import type { TimerHandle } from "../clock.js";
 import type { PortHost } from "./port_host.js";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -40,8 +50,34 @@ async function makeSigningRequest(commonName: Uint8Array): Promise<SigningReques
   };
 }
 
+/** First byte of an uncompressed point (SEC 1, 2.3.3); what follows is too long for any other. */
+const POINT_UNCOMPRESSED = 4;
+/** Signatures of AWS and OpenSSL come with s in either half of its range (FIPS 186-5, 6.4). */
+const EITHER_S = { prehash: false, lowS: false, format: "compact" } as const;
+
+/** Whether the bytes are a point on P-256; the library throws where they are not. */
+function isPublicKey(key: Uint8Array): boolean {
+  if (key[0] !== POINT_UNCOMPRESSED) return false;
+  try {
+    p256.Point.fromBytes(key).assertValidity();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** FIPS 186-5, 6.4.2: r or s outside 1 to n-1 is no signature. */
+function isSigned(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return p256.verify(signature, digest, key, EITHER_S);
+  } catch {
+    return false;
+  }
+}
+
 export class CryptoPort implements Contract {
   private isBusy = false;
+  private verification: TimerHandle = null;
   private isClosed = false;
 
   constructor(private readonly host: PortHost) {}
@@ -59,8 +95,23 @@ export class CryptoPort implements Contract {
     return Status.OK;
   }
 
-  verify(): number {
-    return Status.UNSUPPORTED;
+  verify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): number {
+    if (key.length !== PUBLIC_KEY_BYTES || digest.length !== DIGEST_BYTES) {
+      return Status.INVALID_ARGUMENT;
+    }
+    if (signature.length !== SIGNATURE_BYTES) return Status.INVALID_ARGUMENT;
+    if (this.verification !== null) return Status.BUSY;
+    // Not slice(): of a Buffer it is no copy.
+    const [point, hash, rs] = [key, digest, signature].map((bytes) => new Uint8Array(bytes));
+    this.verification = this.host.clock.setTimer(0, () => this.answerVerify(point!, hash!, rs!));
+    return Status.OK;
+  }
+
+  private answerVerify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): void {
+    this.verification = null;
+    let status: Status = Status.CREDENTIALS_INVALID;
+    if (isPublicKey(key)) status = isSigned(key, digest, signature) ? Status.OK : Status.REFUSED;
+    this.host.post(EventKind.CRYPTO_VERIFIED, status);
   }
 
   private answer(status: Status, keyBytes: number, payload: Uint8Array): void {
@@ -71,5 +122,6 @@ export class CryptoPort implements Contract {
   /** Power off: an answer that comes later is dropped. */
   close(): void {
     this.isClosed = true;
+    this.host.clock.clearTimer(this.verification);
   }
 }

@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { type MqttPort as Contract, EventKind, MQTT_TOPIC_BYTES_MAX, Status } from "../abi.js";
 import { type Endpoint, MqttConnection } from "./mqtt_connection.js";
 import type { PortHost } from "./port_host.js";
+import { type ReadFlash, readPem } from "./records_pem.js";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** AWS IoT quota. */
@@ -22,8 +23,7 @@ const Flag = { QOS_1: 1, RETAIN: 2 } as const;
 const FLAGS_ALL = Flag.QOS_1 | Flag.RETAIN;
 
 export interface MqttOptions {
-  /** Reads the records partition, as flash_read does. */
-  readonly readFlash: (offset: number, bytes: Uint8Array) => number;
+  readonly readFlash: ReadFlash;
   readonly isNetworkUp: () => boolean;
   readonly connectTimeoutMs?: number;
 }
@@ -90,9 +90,10 @@ export class MqttPort implements Contract {
   ): number {
     const name = textOf(endpoint, HOST_BYTES_MAX);
     const id = textOf(clientId, CLIENT_ID_BYTES_MAX);
-    const ca = this.readPem(caOffset, caSize);
-    const certificate = this.readPem(certificateOffset, certificateSize);
-    const key = this.readPem(keyOffset, keySize);
+    const { readFlash } = this.options;
+    const ca = readPem(readFlash, caOffset, caSize);
+    const certificate = readPem(readFlash, certificateOffset, certificateSize);
+    const key = readPem(readFlash, keyOffset, keySize);
     if (name === null || id === null) return Status.INVALID_ARGUMENT;
     if (ca === null || certificate === null || key === null) return Status.INVALID_ARGUMENT;
     if (port === 0 || port > PORT_MAX || keepAliveS > KEEP_ALIVE_S_MAX) {
@@ -112,13 +113,6 @@ export class MqttPort implements Contract {
       key,
     });
     return Status.OK;
-  }
-
-  private readPem(offset: number, size: number): string | null {
-    if (size === 0) return "";
-    const bytes = new Uint8Array(size);
-    if (this.options.readFlash(offset, bytes) !== Status.OK) return null;
-    return Buffer.from(bytes).toString("latin1");
   }
 
   private open(endpoint: Endpoint): void {

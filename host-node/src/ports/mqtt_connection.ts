@@ -8,8 +8,9 @@ import type { IClientOptions } from "mqtt";
 import { MqttClient } from "mqtt";
 import { EventKind, INBOX_BYTES, MQTT_TOPIC_BYTES_MAX, Status } from "../abi.js";
 import type { TimerHandle } from "../clock.js";
-import { type Ending, endingOf, endingOfClose, type Phase } from "./mqtt_errors.js";
+import { endingOf, endingOfClose } from "./mqtt_errors.js";
 import type { PortHost } from "./port_host.js";
+import type { Ending, Phase } from "./tls_errors.js";
 
 /** AWS IoT takes MQTT with client certificates on port 443 under this ALPN name. */
 const ALPN_PORT = 443;
