@@ -1,5 +1,6 @@
 // Sample: everything at once. Telemetry, a LED with its colour as a shadow, the blink job, system
-// events in the log, and a counter of starts in flash.
+// events in the log, a counter of starts in flash, and updates, with a self-test that fails while
+// the boot button is pressed.
 
 import {
   Event,
@@ -10,12 +11,15 @@ import {
   json,
   log,
   Mode,
+  PinMode,
   mqtt,
+  ota,
   shadow,
   system,
 } from "../index";
 
 const LED_PIN: u32 = 2;
+const BUTTON_PIN: u32 = 9;
 const PERIOD_MS: u32 = 5000;
 const STARTS_AT: i32 = 0;
 
@@ -39,6 +43,13 @@ export function setup(): void {
   lamp.onChange(showLamp);
   jobs.on("blink", beginBlinking);
   jobs.onCancel(stopBlinking);
+  gpio.input(BUTTON_PIN, PinMode.INPUT_PULL_UP);
+  ota.enable();
+  ota.onSelfTest(selfTest);
+}
+
+function selfTest(): u8 {
+  return gpio.read(BUTTON_PIN) ? ota.PASSED : ota.FAILED;
 }
 
 function topic(leaf: string): string {

@@ -3,7 +3,7 @@
 // Watchers get members by name as they arrive, in place of the copy where they wish (a module in
 // base64, say), so that such a member may be as long as it likes. The order of members is free.
 
-import { JsonReader, SCRATCH_BYTES, Token } from "../codec/json_reader";
+import { Token, incoming as reader } from "../codec/json_reader";
 import { JsonWriter } from "../codec/json_writer";
 
 export const DOCUMENT_BYTES_MAX: i32 = 1536;
@@ -23,7 +23,6 @@ namespace Field {
 }
 
 // Made by prepare(), so that an application without jobs pays nothing.
-let reader: JsonReader = changetype<JsonReader>(0);
 let writer: JsonWriter = changetype<JsonWriter>(0);
 export let document: usize = 0;
 export let jobId: usize = 0;
@@ -117,7 +116,6 @@ function announce(watcher: Watcher | null): void {
 
 /** Once, when the first job handler is registered. */
 export function prepare(): void {
-  reader = new JsonReader(heap.alloc(SCRATCH_BYTES));
   writer = new JsonWriter();
   document = heap.alloc(DOCUMENT_BYTES_MAX);
   jobId = heap.alloc(ID_BYTES_MAX);

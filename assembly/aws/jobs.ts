@@ -29,8 +29,6 @@ const RETRY_MS_MIN: u32 = 2000;
 const RETRY_MS_MAX: u32 = 300000;
 /** Progress is told at most this often. */
 const PROGRESS_MS: u32 = 2000;
-const BODY_BYTES: i32 = 512;
-const TOKEN_BYTES: i32 = 12;
 
 namespace State {
   export const OFF: u8 = 0;
@@ -103,8 +101,7 @@ namespace Reading {
 // Made with the first handler, so that an application without jobs pays nothing.
 let writer: JsonWriter = changetype<JsonWriter>(0);
 let backoff: Backoff = changetype<Backoff>(0);
-let body: usize = 0;
-let tokenText: usize = 0;
+let isPrepared: bool = false;
 
 let state: u8 = State.OFF;
 let token: u32 = 0;
@@ -120,11 +117,10 @@ let strikes: u8 = 0;
 
 /** Takes part in the session from now on; called when the first handler is registered. */
 export function prepare(): void {
-  if (body != 0) return;
+  if (isPrepared) return;
+  isPrepared = true;
   writer = new JsonWriter();
   backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
-  body = heap.alloc(BODY_BYTES);
-  tokenText = heap.alloc(TOKEN_BYTES);
   topics.prepare();
   message.prepare();
   job.prepare();
@@ -168,8 +164,8 @@ function act(action: u8): void {
       lose();
       break;
     case Action.RETRY_LATER:
-      sysRandom(body, 4);
-      dueMs = nowMs + backoff.next(load<u32>(body));
+      sysRandom(topics.body, 4);
+      dueMs = nowMs + backoff.next(load<u32>(topics.body));
       break;
   }
 }
@@ -189,15 +185,15 @@ function want(leaf: usize): void {
 function beginRequest(): void {
   token++;
   dueMs = nowMs + ANSWER_MS;
-  writer.begin(body, BODY_BYTES);
+  writer.begin(topics.body, topics.BODY_BYTES);
   writer.object();
   writer.key(utf8("clientToken"));
-  writer.string(tokenText, <i32>(putDecimal(tokenText, token) - tokenText));
+  writer.string(topics.token, <i32>(putDecimal(topics.token, token) - topics.token));
 }
 
 function send(topicSize: i32): void {
   writer.end();
-  const status = queue.push(topics.topic, topicSize, body, writer.size, queue.INTERNAL_QOS1);
+  const status = queue.push(topics.topic, topicSize, topics.body, writer.size, queue.INTERNAL_QOS1);
   if (status < 0) dueMs = nowMs + RETRY_MS_MIN; // no room: as if the answer had not come
 }
 

@@ -2,7 +2,7 @@
 // apart in place: the parts are slices of the workspace, valid until the next answer begins. The
 // key of the CSR variant, which no answer carries, lies in front of them.
 
-import { JsonReader, SCRATCH_BYTES, Token } from "../codec/json_reader";
+import { Token, incoming as reader } from "../codec/json_reader";
 import { PemKind, kind, normalize } from "../codec/pem";
 import { WORKSPACE, WORKSPACE_BYTES } from "../kernel/workspace";
 import { putText, wordIndex } from "../util/bytes";
@@ -25,7 +25,6 @@ const BUFFER: usize = WORKSPACE + KEY_BYTES_MAX;
 const BUFFER_BYTES: i32 = WORKSPACE_BYTES - KEY_BYTES_MAX;
 const ERROR_TEXT_BYTES: i32 = 160;
 
-const reader = new JsonReader(memory.data(SCRATCH_BYTES, 4));
 /** {u32 address, i32 size} a part. */
 const parts: usize = memory.data(PARTS * 8, 4);
 const errorBuffer: usize = memory.data(ERROR_TEXT_BYTES);

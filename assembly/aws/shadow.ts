@@ -29,10 +29,8 @@ const ANSWER_MS: u32 = 15000;
 const RETRY_MS_MIN: u32 = 2000;
 const RETRY_MS_MAX: u32 = 300000;
 /** One update; elements that do not fit go with the next one. AWS allows 8 KB a document. */
-const UPDATE_BYTES: i32 = 1024;
 /** What closes a document behind its last element, and opens a second section. */
 const CLOSE_BYTES: i32 = 32;
-const TOKEN_BYTES: i32 = 12;
 
 namespace State {
   export const OFF: u8 = 0;
@@ -96,8 +94,6 @@ const TABLE: usize = memory.data<u8>([
 let writer: JsonWriter = changetype<JsonWriter>(0);
 let backoff: Backoff = changetype<Backoff>(0);
 let shadows: StaticArray<Shadow> = changetype<StaticArray<Shadow>>(0);
-let body: usize = 0;
-let tokenText: usize = 0;
 
 let count: i32 = 0;
 /** The shadow whose message is being read. */
@@ -141,8 +137,6 @@ function prepare(): void {
   writer = new JsonWriter();
   backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
   shadows = changetype<StaticArray<Shadow>>(new StaticArray<Shadow | null>(SHADOWS_MAX));
-  body = heap.alloc(UPDATE_BYTES);
-  tokenText = heap.alloc(TOKEN_BYTES);
   topics.prepare();
   message.prepare();
   add(new Shadows());
@@ -183,8 +177,8 @@ function act(shadow: Shadow, action: u8): void {
       break;
     case Action.RETRY_LATER:
       recall(shadow);
-      sysRandom(body, 4);
-      shadow.dueMs = nowMs + backoff.next(load<u32>(body));
+      sysRandom(topics.body, 4);
+      shadow.dueMs = nowMs + backoff.next(load<u32>(topics.body));
       break;
     case Action.RECALL:
       recall(shadow);
@@ -221,19 +215,19 @@ function want(shadow: Shadow, leaf: usize): void {
 
 /** Begins a request with a token of its own; random, since answers to others are heard, too. */
 function beginRequest(shadow: Shadow): void {
-  sysRandom(body, 4);
-  shadow.token = load<u32>(body) | 1;
+  sysRandom(topics.body, 4);
+  shadow.token = load<u32>(topics.body) | 1;
   shadow.dueMs = nowMs + ANSWER_MS;
-  writer.begin(body, UPDATE_BYTES);
+  writer.begin(topics.body, topics.BODY_BYTES);
   writer.object();
   writer.key(utf8("clientToken"));
-  const digits = <i32>(putDecimal(tokenText, shadow.token) - tokenText);
-  writer.string(tokenText, digits);
+  const digits = <i32>(putDecimal(topics.token, shadow.token) - topics.token);
+  writer.string(topics.token, digits);
 }
 
 function send(shadow: Shadow, leaf: usize): void {
   const topicSize = putTopic(shadow, leaf);
-  const status = queue.push(topics.topic, topicSize, body, writer.size, queue.INTERNAL_QOS1);
+  const status = queue.push(topics.topic, topicSize, topics.body, writer.size, queue.INTERNAL_QOS1);
   if (status < 0) shadow.dueMs = nowMs + RETRY_MS_MIN; // no room: as if the answer had not come
 }
 
@@ -280,7 +274,7 @@ function section(shadow: Shadow, name: usize, which: u16, filled: bool): bool {
     if (elements.shadowOf(i) != shadow.index || !elements.has(i, which)) continue;
     const before = writer.size;
     elements.write(i, writer);
-    if (writer.size > UPDATE_BYTES - CLOSE_BYTES || writer.overflow) {
+    if (writer.size > topics.BODY_BYTES - CLOSE_BYTES || writer.overflow) {
       writer.rewind(before);
       if (some || filled) break;
       elements.refuse(i);

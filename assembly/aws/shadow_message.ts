@@ -2,7 +2,7 @@
 // metadata several times that, but only the elements that the application defined are kept, apart
 // from their present values, until the message is whole. What it does not know it steps over.
 
-import { JsonReader, SCRATCH_BYTES, Token } from "../codec/json_reader";
+import { Token, incoming as reader } from "../codec/json_reader";
 import * as elements from "./shadow_elements";
 import { Mark, Type } from "./shadow_elements";
 
@@ -29,7 +29,6 @@ namespace Target {
 const MESSAGE_BYTES: i32 = 96;
 
 // Made by prepare(), so that an application without shadows pays nothing.
-let reader: JsonReader = changetype<JsonReader>(0);
 export let messageText: usize = 0;
 let shadow: u8 = 0;
 let kind: u8 = 0;
@@ -49,7 +48,6 @@ export let messageSize: i32 = 0;
 
 /** Once, when the first shadow is defined. */
 export function prepare(): void {
-  reader = new JsonReader(heap.alloc(SCRATCH_BYTES));
   messageText = heap.alloc(MESSAGE_BYTES);
 }
 

@@ -1,5 +1,6 @@
-// Reserved topics of the thing: "$aws/things/<thing name>/" and what follows. Written into one
-// buffer; read by comparing what follows the prefix.
+// Reserved topics of the thing: "$aws/things/<thing name>/" and what follows, and the buffers in
+// which shadows and jobs put their requests together, one at a time. A topic that arrives is read by
+// comparing what follows the prefix.
 
 import { putText, startsWithText } from "../util/bytes";
 import * as client from "./client";
@@ -8,11 +9,21 @@ const TOPIC_BYTES: i32 = 256;
 const PREFIX: usize = utf8("$aws/things/");
 const PREFIX_BYTES: i32 = 12;
 
+/** A request is put together here, and queued at once. */
+export const BODY_BYTES: i32 = 1024;
+export let body: usize = 0;
+const TOKEN_BYTES: i32 = 12;
+/** A clientToken as text. */
+export let token: usize = 0;
+
 /** Start of the topic that begin() began; memory is taken at the first use, before events. */
 export let topic: usize = 0;
 
 export function prepare(): void {
-  if (topic == 0) topic = heap.alloc(TOPIC_BYTES);
+  if (topic != 0) return;
+  topic = heap.alloc(TOPIC_BYTES);
+  body = heap.alloc(BODY_BYTES);
+  token = heap.alloc(TOKEN_BYTES);
 }
 
 /** Writes the prefix; returns the place where the rest goes (at least 100 bytes of room). */

@@ -5,7 +5,7 @@
 // check and once to store, so that a wrong document changes nothing.
 
 import { wordIndex } from "../util/bytes";
-import { JsonReader, SCRATCH_BYTES, Token } from "./json_reader";
+import { Token, incoming as reader } from "./json_reader";
 import { JsonWriter } from "./json_writer";
 import { PemKind, kind, normalize, publicPoint } from "./pem";
 
@@ -79,11 +79,9 @@ export namespace Found {
   export const ERROR: u8 = 3;
 }
 
-const PATH_BYTES: i32 = 96;
+export const PATH_BYTES: i32 = 96;
 
-const reader = new JsonReader(memory.data(SCRATCH_BYTES, 4));
 const writer = new JsonWriter();
-const pathBuffer: usize = memory.data(PATH_BYTES);
 
 let sectionSize: i32 = 0;
 let capacity: i32 = 0;
@@ -102,14 +100,16 @@ export let number: i32 = 0;
 /** What is wrong, in words, NUL-terminated. */
 export let error: usize = 0;
 /** «section.field» that was being read. */
-export const path: usize = pathBuffer;
+export let path: usize = 0;
 export let pathSize: i32 = 0;
 
-/** Starts a document; values are collected in `capacityBytes` at `buffer`. */
+/** Starts a document; values are collected in `capacityBytes` at `buffer`, and PATH_BYTES behind
+ * them are taken for names. */
 export function begin(buffer: usize, capacityBytes: i32): void {
   reader.reset();
   value = buffer;
   capacity = capacityBytes;
+  path = buffer + capacityBytes;
   current = -1;
   pathSize = 0;
   sectionSize = 0;

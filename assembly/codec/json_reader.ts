@@ -380,3 +380,9 @@ export class JsonReader {
 function utf8Length(code: u32): u32 {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
+
+/**
+ * The reader of whatever arrives: the configuration document at the start, and later the message
+ * that is coming in. There is only one at a time, and who begins one resets the reader.
+ */
+export const incoming = new JsonReader(memory.data(SCRATCH_BYTES, 4));

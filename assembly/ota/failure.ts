@@ -1,9 +1,9 @@
-// Why an update came to nothing, as numbers that fit a record, and as the sentences that the job's
-// statusDetails and the application get. Numbers never change their meaning: an older or a newer
-// firmware reads them after a rollback. Below FAILED the job is REJECTED: the update is not for
-// this device, and was not begun; from there on it is FAILED.
+// Why an update came to nothing, as numbers that fit a record, and as the words that the job's
+// statusDetails and the application get; docs/OTA.md has a sentence for each. Numbers never change
+// their meaning: an older or a newer firmware reads them after a rollback. Below FAILED the job is
+// REJECTED: the update is not for this device, and was not begun. From ROLLED_BACK on it had run.
 
-import { putSigned, putText } from "../util/bytes";
+import { putSigned } from "../util/bytes";
 
 export namespace Failure {
   export const NONE: u8 = 0;
@@ -34,106 +34,52 @@ export namespace Failure {
   export const SIGNATURE: u8 = 39;
   export const NOT_BOOTABLE: u8 = 40;
   export const CANCELED: u8 = 41;
-  export const NOT_CONNECTED: u8 = 42;
-  export const APPLICATION: u8 = 43;
-  export const NO_UPDATES: u8 = 44;
-  export const NOT_CONFIRMED: u8 = 45;
-  export const NOT_BASE64: u8 = 46;
+  export const NOT_BASE64: u8 = 42;
+
+  export const ROLLED_BACK: u8 = 64;
+  export const NOT_CONNECTED: u8 = 64;
+  export const SELF_TEST: u8 = 65;
+  export const NO_UPDATES: u8 = 66;
+  export const NOT_CONFIRMED: u8 = 67;
 }
 
-const TEXT_BYTES_MAX: i32 = 128;
+const TEXT_BYTES_MAX: i32 = 48;
 const text: usize = memory.data(TEXT_BYTES_MAX);
 
-/** The sentence; `number` is a status, an HTTP code or a reset reason, 0 for none. NUL-terminated,
- * in a buffer that the next call overwrites. */
+/** The word; and `number`, a status, an HTTP code or a reset reason, where it is not 0.
+ * NUL-terminated, in a buffer that the next call overwrites. */
 export function describe(failure: u8, number: i32): usize {
-  return put(sentence(failure), number);
+  if (failure >= Failure.ROLLED_BACK) return describeTrial(failure, number);
+  if (failure >= Failure.FAILED) {
+    const failures = utf8(
+      "HttpStatus DownloadFailed TooLate FlashFailed LongerThanAnnounced ShorterThanAnnounced WrongDigest WrongSignature NotBootable Canceled NotBase64 ",
+    );
+    return put(failures, failure - Failure.FAILED, number);
+  }
+  const refusals = utf8(
+    "NoSource NotHttps BadField Unsigned NoPublicKey WrongChip WrongProject SameVersion OlderSecureVersion TooLarge NotAnImage NotAModule WrongAbiVersion OtherVersion NoSlot ",
+  );
+  return put(refusals, failure - 1, number);
 }
 
-/** The same for how a trial came out, without the sentences of the update machine: every firmware
+/** The same for how a trial came out, without the words of the update machine: every firmware
  * carries these. */
 export function describeTrial(failure: u8, number: i32): usize {
-  return put(trialSentence(failure), number);
+  const words = utf8(
+    "RolledBack:NotConnected RolledBack:SelfTestFailed RolledBack:NoUpdates RolledBack:NotConfirmed ",
+  );
+  return put(words, failure - Failure.ROLLED_BACK, number);
 }
 
-function put(sentence: usize, number: i32): usize {
-  let end = putText(text, sentence);
+/** The word number `index` of a list. */
+function put(list: usize, index: i32, number: i32): usize {
+  for (; index > 0; list++) if (load<u8>(list) == 0x20) index--;
+  let end = text;
+  for (; load<u8>(list) != 0x20; list++) store<u8>(end++, load<u8>(list));
   if (number != 0) {
     store<u8>(end++, 0x20);
     end = putSigned(end, number);
   }
   store<u8>(end, 0);
   return text;
-}
-
-function trialSentence(failure: u8): usize {
-  switch (failure) {
-    case Failure.NOT_CONNECTED:
-      return utf8("rolled back: no connection within the time of the self-test");
-    case Failure.APPLICATION:
-      return utf8("rolled back: the application's self-test failed");
-    case Failure.NO_UPDATES:
-      return utf8("rolled back: the new application accepts no updates");
-    default:
-      return utf8("rolled back: it did not start, or did not confirm itself; reset reason");
-  }
-}
-
-function sentence(failure: u8): usize {
-  switch (failure) {
-    case Failure.NO_SOURCE:
-      return utf8("the document has no url and no module, or a member before its action");
-    case Failure.NOT_HTTPS:
-      return utf8("the url is not https, or too long");
-    case Failure.BAD_FIELD:
-      return utf8("size, sha256, signature or version of the document cannot be read");
-    case Failure.UNSIGNED:
-      return utf8("the update is not signed, and unsigned updates are not allowed");
-    case Failure.NO_KEY:
-      return utf8("the device has no public key to verify the signature with");
-    case Failure.WRONG_CHIP:
-      return utf8("the image is for another chip, number");
-    case Failure.WRONG_PROJECT:
-      return utf8("the image is of another project");
-    case Failure.SAME_VERSION:
-      return utf8("the image has the version that runs already");
-    case Failure.OLDER_SECURE_VERSION:
-      return utf8("the image has an older secure version:");
-    case Failure.TOO_LARGE:
-      return utf8("the update is larger than its slot, bytes");
-    case Failure.NOT_AN_IMAGE:
-      return utf8("this is no application image with a module in it");
-    case Failure.NOT_A_MODULE:
-      return utf8("this is no module of iot32");
-    case Failure.WRONG_ABI:
-      return utf8("the module is for another version of the ABI:");
-    case Failure.OTHER_VERSION:
-      return utf8("the image has another version than the document");
-    case Failure.NO_SLOT:
-      return utf8("there is no slot to write to, status");
-    case Failure.HTTP_STATUS:
-      return utf8("the server answered");
-    case Failure.CONNECTION:
-      return utf8("the download failed, status");
-    case Failure.TOO_LONG:
-      return utf8("the update took too long");
-    case Failure.FLASH:
-      return utf8("the flash could not be written, status");
-    case Failure.LONGER:
-      return utf8("the update is longer than announced");
-    case Failure.SHORTER:
-      return utf8("the update is shorter than announced");
-    case Failure.DIGEST:
-      return utf8("the SHA-256 is not the one in the document");
-    case Failure.SIGNATURE:
-      return utf8("the signature is not good");
-    case Failure.NOT_BOOTABLE:
-      return utf8("the image would not boot, status");
-    case Failure.CANCELED:
-      return utf8("the job was canceled");
-    case Failure.NOT_BASE64:
-      return utf8("the module in the document is not base64");
-    default:
-      return trialSentence(failure);
-  }
 }

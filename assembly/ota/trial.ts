@@ -248,6 +248,6 @@ export function deliver(): void {
   const said = verdict();
   __collect();
   if (said == Verdict.PASSED) step(Input.PASSED);
-  else if (said == Verdict.FAILED) refuse(Failure.APPLICATION);
+  else if (said == Verdict.FAILED) refuse(Failure.SELF_TEST);
   else setTimer(Timer.TRIAL, ASK_AGAIN_MS);
 }

@@ -75,9 +75,9 @@ const CLAIM_FIELDS: u32 = (1 << Field.CLAIM_CERTIFICATE) | (1 << Field.CLAIM_KEY
 
 const WINDOW_BYTES: i32 = 256;
 const mirror: usize = memory.data(MIRROR_BYTES, 4);
-/** Behind the PEM that is being put together. */
-const window: usize = WORKSPACE + 4096;
-const textBuffer: usize = memory.data(192);
+/** Behind the PEM that is being put together, and the names that codec/ keeps behind it. */
+const window: usize = WORKSPACE + 4352;
+const textBuffer: usize = window + WINDOW_BYTES;
 
 namespace Pass {
   export const NONE: u8 = 0;

@@ -1,14 +1,14 @@
 // One device with a sample application and the real local cloud: TLS on loopback, a thing of its
 // own with its certificate, and everything the device does in order. For the end-to-end tests of
-// shadows and jobs.
+// shadows, jobs and updates.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Event, nameOf } from "../../../host-node/src/abi.js";
-import { buildModule, type Target } from "../../../host-node/src/build.js";
+import { type BuildResult, buildModule, type Target } from "../../../host-node/src/build.js";
 import type { ExecutionDescription, LocalCloud } from "../../../host-node/src/cloud/index.js";
-import { Device } from "../../../host-node/src/device.js";
+import { Device, type DeviceOptions } from "../../../host-node/src/device.js";
 import { packageRoot } from "../../../host-node/src/package_root.js";
 import { DEFAULT_NETWORKS } from "../../../host-node/src/ports/wifi.js";
 import { onCleanUp } from "../cloud_support.js";
@@ -30,6 +30,18 @@ export interface Edge {
   readonly level: number;
 }
 
+export interface DeskOptions {
+  /** Member "ota" of the configuration document. */
+  readonly ota?: object;
+  /** PEM that is trusted beside the cloud's CA. */
+  readonly moreCa?: string;
+  readonly device?: Partial<DeviceOptions>;
+}
+
+export function buildSample(application: string, target: Target = "debug"): Promise<BuildResult> {
+  return buildModule({ entry: join(packageRoot, "assembly", "apps", `${application}.ts`), target });
+}
+
 export class Desk {
   readonly seen: Seen[] = [];
   readonly edges: Edge[] = [];
@@ -48,8 +60,12 @@ export class Desk {
 
   /** A desk whose device runs `assembly/apps/<application>.ts`, connected. */
   static async set(application: string, target: Target = "debug"): Promise<Desk> {
-    const entry = join(packageRoot, "assembly", "apps", `${application}.ts`);
-    const [cloud, built] = await Promise.all([startRoomyCloud(), buildModule({ entry, target })]);
+    return Desk.around((await buildSample(application, target)).wasm);
+  }
+
+  /** A desk whose device runs this module, connected. */
+  static async around(module: Uint8Array, more: DeskOptions = {}): Promise<Desk> {
+    const cloud = await startRoomyCloud();
     const identity = await cloud.issueCertificate({ thingName: THING });
     const [network] = DEFAULT_NETWORKS;
     const configuration = JSON.stringify({
@@ -57,15 +73,16 @@ export class Desk {
       aws: {
         endpoint: cloud.endpoint,
         port: cloud.port,
-        rootCa: readFileSync(cloud.paths.ca, "utf8"),
+        rootCa: readFileSync(cloud.paths.ca, "utf8") + (more.moreCa ?? ""),
       },
       thing: {
         name: THING,
         certificate: identity.certificatePem,
         privateKey: identity.privateKeyPem,
       },
+      ...(more.ota === undefined ? {} : { ota: more.ota }),
     });
-    const desk = new Desk(cloud, new Device({ module: built.wasm, configuration }));
+    const desk = new Desk(cloud, new Device({ module, configuration, ...more.device }));
     desk.device.powerOn();
     await desk.until("the device connects", () => desk.textsOf(Event.MQTT_CONNECTED).length > 0);
     return desk;
