@@ -18,6 +18,8 @@ export const Scenario = {
   WIFI: "w",
   CSR: "c",
   CALLS: "x",
+  /** The letter is followed by the URL; the root CA is in flash. */
+  HTTP: "h",
 } as const;
 export type Scenario = (typeof Scenario)[keyof typeof Scenario];
 

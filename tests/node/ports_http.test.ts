@@ -371,11 +371,44 @@ for (const raw of [
   });
 }
 
+test("interim_responses_are_passed_over", async () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  await start([{ raw: `${interim}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok` }]);
+  const { head, body: got, status } = await desk.download(server.url());
+  assert.deepEqual([head?.code, got.toString(), status], [200, "ok", "OK"]);
+});
+
+test("switch_to_a_protocol_that_nobody_asked_for_is_malformed", async () => {
+  const raw = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n";
+  await start([{ raw }]);
+  const { head, status } = await desk.download(server.url());
+  assert.deepEqual([head, status], [null, "MALFORMED"]);
+});
+
 for (const raw of ["", "HTTP/1.1 200 OK\r\nContent-Le"]) {
   test(`close_before_the_head_is_whole_is_connection_lost: "${raw.slice(0, 8)}"`, async () => {
     await start([{ raw }]);
     const { head, status } = await desk.download(server.url());
     assert.deepEqual([head, status], [null, "CONNECTION_LOST"]);
+  });
+}
+
+for (const text of [
+  "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
+  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n",
+]) {
+  test(`response_that_ends_after_any_of_its_bytes_has_one_end: ${text.slice(17, 31)}`, async () => {
+    await start();
+    for (let size = 0; size <= text.length; size++) {
+      server.queue({ raw: text.slice(0, size) });
+      const { body: got, status } = await desk.download(server.url(), 3);
+      assert.equal(status, size < text.length ? "CONNECTION_LOST" : "OK", `${size} bytes`);
+      const whole = size === text.length;
+      assert.ok(whole ? got.length === 10 : got.length % 3 === 0, `${size} bytes`);
+      assert.equal(got.toString(), "0123456789".slice(0, got.length));
+    }
+    await turns();
+    assert.deepEqual(desk.host.events, []);
   });
 }
 

@@ -90,6 +90,9 @@ export class HttpRequest {
     });
     request.on("response", (response) => this.receiveHead(response));
     request.on("error", (error) => this.fail(error));
+    // A switch of protocols that we did not ask for is no answer.
+    request.on("upgrade", () => this.end({ status: Status.MALFORMED, detail: 0 }));
+    request.on("close", () => this.fail(new Error("closed without an error")));
     return request.end();
   }
 

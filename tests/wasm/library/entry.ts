@@ -10,6 +10,9 @@ import {
   flashErase,
   flashRead,
   flashWrite,
+  httpGet,
+  httpRead,
+  httpUrl,
   INBOX_BYTES,
   logEvent,
   logWrite,
@@ -27,6 +30,8 @@ const REPORT: u32 = 100;
 const RESULT: u32 = 200;
 /** Number of a report of bytes that were read from flash. */
 const FLASH: u32 = 201;
+/** Where scenario h finds its root CA in the records partition: at 0, filled up with line ends. */
+const CA_BYTES: u32 = 2048;
 
 const box: usize = memory.data(INBOX_BYTES);
 const scratch: usize = memory.data(64, 16);
@@ -51,6 +56,7 @@ export function dispatch(kind: i32, _now_ms: u32, a: i32, _b: i32, size: u32): i
   if (kind === EventKind.BOOT) return boot(<u8>a);
   if (kind === EventKind.TICK) return tick();
   if (kind === EventKind.FLASH_DONE) reportFlash();
+  if (scenario === 0x68) download(kind); // h
   return -1;
 }
 
@@ -60,7 +66,8 @@ function boot(reason: u8): i32 {
   if (scenario === 0x66) writeFlash(); // f
   if (scenario === 0x72 && reason !== ResetReason.SOFTWARE) sysRestart(0); // r
   if (scenario === 0x63) result(cryptoCsr(utf8("bench"), 5)); // c
-  if (scenario === 0x77) result(wifiJoin(utf8("iot32"), 5, utf8("iot32-local"), 11)); // w
+  const joins = scenario === 0x77 || scenario === 0x68; // w, h
+  if (joins) result(wifiJoin(utf8("iot32"), 5, utf8("iot32-local"), 11));
   if (scenario === 0x78) random(); // x
   const ticking = scenario === 0x74 || scenario === 0x70 || scenario === 0x75; // t, p, u
   return ticking ? 5 : -1;
@@ -74,6 +81,21 @@ function tick(): i32 {
 
 function result(status: i32): void {
   logEvent(RESULT, status, 0, 0);
+}
+
+/** GET of the URL that follows the letter in the configuration, then its body to the end. */
+function download(kind: i32): void {
+  if (kind === EventKind.WIFI_UP) {
+    let offset: u32 = 1;
+    for (;;) {
+      const size = sysConfigRead(offset, scratch, 64);
+      if (size <= 0) break;
+      httpUrl(scratch, size, offset === 1 ? 1 : 0);
+      offset += size;
+    }
+    result(httpGet(0, 0, CA_BYTES));
+  }
+  if (kind === EventKind.HTTP_RESPONSE || kind === EventKind.HTTP_BODY) httpRead(INBOX_BYTES);
 }
 
 /** Eight operations wait, the ninth finds no room; then what a read sees while they wait. */

@@ -1,0 +1,6 @@
+// The benches by name. A new one is a file of its own next to this one, and a line here.
+
+import type { Bench } from "./bench.js";
+import { httpBench } from "./http.js";
+
+export const BENCHES: readonly Bench[] = [httpBench];
