@@ -540,10 +540,10 @@ function lifeWithCut(before: ReturnType<NorFlash["snapshot"]>, action: string, c
   const all = scene(NorFlash.restore(before));
   const { device, cloud } = all;
   const execution = cloud.create("p", { action });
-  device.cutAt = cut;
+  device.switch.cutAt = cut;
   let arrival = 0;
   cloud.onRequest = () => {
-    if (arrival === 0) arrival = device.calls;
+    if (arrival === 0) arrival = device.switch.calls;
     return "normal";
   };
   const isOver = () => execution.told.length > 0 && device.eventsOf(Event.JOB_FINISHED).length > 0;
@@ -560,8 +560,8 @@ function lifeWithCut(before: ReturnType<NorFlash["snapshot"]>, action: string, c
     device.boot();
     work(isOver);
   });
-  const { calls } = device;
-  device.cutAt = null;
+  const { calls } = device.switch;
+  device.switch.cutAt = null;
   if (isCut) {
     device.boot();
     work(() => execution.told.length > 0);

@@ -59,6 +59,11 @@ async function bytesOf(target: Target, application: string): Promise<Uint8Array>
   return wasm;
 }
 
+/** The same, uncompiled. */
+export function moduleBytesOf(target: Target, application: string): Promise<Uint8Array> {
+  return bytesOf(target, application);
+}
+
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 /** The application compiled with the core. */

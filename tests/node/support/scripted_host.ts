@@ -12,6 +12,7 @@ import {
   nameOf,
   type Ports,
   ResetReason,
+  RestartScope,
   Status,
 } from "../../../host-node/src/abi.js";
 import { Core } from "../../../host-node/src/core.js";
@@ -31,7 +32,7 @@ import { ScriptedBroker } from "./scripted_broker.js";
 import { ScriptedFlash } from "./scripted_flash.js";
 import { seededRandom } from "./seeded_random.js";
 
-const MAC = Uint8Array.of(0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6);
+export const MAC: Uint8Array = Uint8Array.of(0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6);
 export const DEVICE_NAME = "iot32-a1b2c3d4e5f6";
 const SECTORS = 16;
 /** Address that makes WIFI_UP an occasion for orders, and nothing else. */
@@ -76,6 +77,7 @@ export class ScriptedDevice {
   csrNames: string[] = [];
   /** sys_restart was called: the life is over. */
   isRestarting = false;
+  restartScope: number = RestartScope.DEVICE;
   /** Linear memory, as far as it is known: a view that some import was given. */
   memory: ArrayBufferLike | null = null;
   dispatches = 0;
@@ -107,10 +109,19 @@ export class ScriptedDevice {
   boot(reason: number = ResetReason.POWER_ON): this {
     assert.equal(this.core, null, "the device is running");
     this.isRestarting = false;
-    this.core = new Core(this.module, this.ports());
+    this.core = new Core(this.currentModule(), this.ports());
     this.openIds.clear();
-    this.agenda.post(EventKind.BOOT, reason, 0, MAC);
+    this.agenda.post(EventKind.BOOT, reason, 0, this.bootPayload());
     return this;
+  }
+
+  protected currentModule(): WebAssembly.Module {
+    return this.module;
+  }
+
+  /** The firmware of slot 0 with the module inside it, neither on trial. */
+  protected bootPayload(): Uint8Array {
+    return Uint8Array.of(...MAC, 0, 0, 255, 0);
   }
 
   /** Ends the life at once. */
@@ -313,11 +324,12 @@ export class ScriptedDevice {
 
   // ---- the other ports -------------------------------------------------------------------------
 
-  private ports(): Ports {
+  protected ports(): Ports {
     return {
       sys: {
-        restart: () => {
+        restart: (scope) => {
           this.isRestarting = true;
+          this.restartScope = scope;
           return Status.OK;
         },
         random: (bytes) => {

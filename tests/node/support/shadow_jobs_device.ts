@@ -2,9 +2,10 @@
 // lines that it says, and a power switch that strikes at any call of the core to its host.
 
 import type { Ports } from "../../../host-node/src/abi.js";
-import { type NorFlash, PowerCut } from "../../../host-node/src/ports/nor.js";
+import type { NorFlash } from "../../../host-node/src/ports/nor.js";
 import { moduleOf } from "./module_cache.js";
 import { Moment } from "./orders.js";
+import { counting, PowerSwitch } from "./power_switch.js";
 import { type DeviceOptions, ScriptedDevice } from "./scripted_host.js";
 
 const Order = { SHADOW: 1, ELEMENT: 2, SET: 3, HANDLERS: 4, FINISH: 5, PROGRESS: 6 } as const;
@@ -55,21 +56,20 @@ interface More {
 export class ShadowJobsDevice extends ScriptedDevice {
   /** What the application said, over all lives of this object. */
   readonly said: string[] = [];
-  /** Calls of the core to its host since the last boot. */
-  calls = 0;
-  /** The power fails at this call: before the host performs it, or behind that. */
-  cutAt: { call: number; isPerformed: boolean } | null = null;
+  readonly switch: PowerSwitch = new PowerSwitch();
 
   constructor(setup: readonly Buffer[], options: DeviceOptions & { flash?: NorFlash } = {}) {
     super({ module, ...options });
     this.at(Moment.SETUP, () => Buffer.concat(setup));
-    const made = Reflect.get(this, "ports").call(this) as Ports;
     Reflect.set(this, "onReport", (line: Uint8Array) => this.said.push(`${Buffer.from(line)}`));
-    Reflect.set(this, "ports", () => this.watched(made));
+  }
+
+  protected override ports(): Ports {
+    return counting(super.ports(), this.switch);
   }
 
   override boot(reason?: number): this {
-    this.calls = 0;
+    this.switch.calls = 0;
     return super.boot(reason);
   }
 
@@ -78,27 +78,5 @@ export class ShadowJobsDevice extends ScriptedDevice {
     return this.said.flatMap((line) =>
       line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : [],
     );
-  }
-
-  private watched(ports: Ports): Ports {
-    const wrapped = Object.entries(ports).map(([name, port]) => [name, this.counting(port)]);
-    return Object.fromEntries(wrapped) as unknown as Ports;
-  }
-
-  private counting<Port extends object>(port: Port): Port {
-    return new Proxy(port, {
-      get: (target, property) => {
-        const value = Reflect.get(target, property) as unknown;
-        if (typeof value !== "function") return value;
-        return (...args: unknown[]) => {
-          this.calls++;
-          const isNow = this.cutAt?.call === this.calls;
-          if (isNow && !this.cutAt!.isPerformed) throw new PowerCut("the power fails");
-          const result = value.apply(target, args) as unknown;
-          if (isNow) throw new PowerCut("the power fails");
-          return result;
-        };
-      },
-    });
   }
 }
