@@ -1,6 +1,7 @@
 // The Node host as a library: build a module, run a device, watch it.
 
 export * from "./abi.js";
+export { BootError } from "./boot/bootloader.js";
 export {
   BuildError,
   type BuildOptions,
@@ -12,12 +13,16 @@ export {
 export { type Clock, realClock, type TimerHandle } from "./clock.js";
 export { Core, CoreError, type CoreEvent, type CoreHooks, CoreTrap } from "./core.js";
 export {
+  type BootReport,
   Device,
   type DeviceEvents,
   type DeviceOptions,
   formatMac,
   type ModeChange,
+  type OffReport,
   parseMac,
+  type RunningFirmware,
+  type RunningModule,
   type TrapReport,
 } from "./device.js";
 export { FLASH_BYTES, FlashImage, FlashImageError } from "./flash_image.js";

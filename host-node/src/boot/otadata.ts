@@ -81,7 +81,7 @@ function decodeEntry(bytes: Uint8Array): OtadataEntry {
   const view = viewOf(bytes);
   return {
     sequence: view.getUint32(0, true),
-    label: bytes.slice(4, 24),
+    label: Uint8Array.from(bytes.subarray(4, 24)),
     state: view.getUint32(24, true),
     crc: view.getUint32(28, true),
   };

@@ -52,8 +52,10 @@ Examples:
 
 const INSPECT_HELP = `
 FILE is an application image of this or any other maker, a bootloader of ESP-IDF, or a dump of a
-whole flash (esptool read-flash 0 0x400000 dump.bin): then the partition table is listed, and each
-application slot is explained. Each problem has a code, a byte position and a reason.
+whole flash (esptool read-flash 0 0x400000 dump.bin, or the flash file of a device on a desk): then
+the partition table is listed, each application slot is explained, and what the next start would do:
+otadata, the slot that boots, the module slots, the module that runs. Each problem has a code, a
+byte position and a reason.
 
 Exit code: 0 for a good image and for any dump, 1 for an image that a device would refuse.
 

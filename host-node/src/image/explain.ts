@@ -4,6 +4,7 @@
 import pc from "picocolors";
 import { hex } from "./image_error.js";
 import type { FlashReport, ImageReport, SlotReport } from "./inspect.js";
+import type { ModuleSlotReport, OtadataEntryReport, StartReport } from "./inspect_boot.js";
 
 const NAME_COLUMNS = 13;
 const DISABLED_PIN = 0xee;
@@ -130,11 +131,46 @@ function explainSlot({ label, state, image }: SlotReport): string {
   return `${pc.bold(printable(label))}  ${words}`;
 }
 
+function otadataLine(entry: OtadataEntryReport, index: number): string {
+  const { isBlank, sequence, state, crcGood, slot } = entry;
+  const choice = `sequence ${sequence}: ${printable(slot ?? "no slot")}, ${state}`;
+  const text = isBlank ? "blank" : `${choice}, CRC ${crcGood ? "right" : pc.red("wrong")}`;
+  return line(`otadata ${index}`, text);
+}
+
+function moduleSlotLines(slot: ModuleSlotReport): string[] {
+  const name = printable(slot.label);
+  if (slot.state === "blank") return [line(name, "blank")];
+  if (slot.state === "no header") return [line(name, pc.red("no header, or a damaged one"))];
+  const marks = (["attempted", "confirmed", "invalid"] as const).filter((mark) => slot[mark]);
+  const hash = slot.hashGood ? "right" : pc.red("wrong");
+  const state = marks.length === 0 ? "not started yet" : marks.join(", ");
+  return [
+    line(name, `sequence ${slot.sequence}, ${count(slot.bytes)}, SHA-256 ${hash}, ${state}`),
+    line("", `module ${slot.sha256}`),
+    line("", `for firmware ${slot.firmwareId}`),
+  ];
+}
+
+function explainStart(start: StartReport): string {
+  const trial = (isOnTrial: boolean): string => (isOnTrial ? ", on trial" : "");
+  const boots = start.boots === null ? pc.red("nothing") : printable(start.boots);
+  const inside = start.runs === "firmware" ? "the one inside the firmware" : start.runs;
+  return [
+    pc.bold("next start"),
+    ...(start.otadata?.map(otadataLine) ?? [line("otadata", "none")]),
+    line("Boots", `${boots}${trial(start.bootsOnTrial)}`),
+    ...start.moduleSlots.flatMap(moduleSlotLines),
+    line("Module", `${printable(inside ?? "none")}${trial(start.runsOnTrial)}`),
+  ].join("\n");
+}
+
 export function explainFlash(report: FlashReport, name: string): string {
   const head = `${pc.bold(printable(name))}  flash of ${count(report.fileBytes)}`;
   if (report.problem !== undefined) return `${head}\n${pc.red(printable(report.problem))}`;
   const table = [head, ...partitionLines(report)].join("\n");
-  return [table, ...report.slots.map(explainSlot)].join("\n\n");
+  const start = report.start === undefined ? [] : [explainStart(report.start)];
+  return [table, ...report.slots.map(explainSlot), ...start].join("\n\n");
 }
 
 export function explain(report: ImageReport | FlashReport, name: string): string {

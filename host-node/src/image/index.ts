@@ -18,6 +18,7 @@ export {
 } from "./image.js";
 export { ImageError, type ImageErrorCode, type ImageProblem } from "./image_error.js";
 export { type FlashReport, type ImageReport, inspect, inspectImage } from "./inspect.js";
+export type { ModuleSlotReport, OtadataEntryReport, StartReport } from "./inspect_boot.js";
 export { moduleAbiVersion } from "./module_abi.js";
 export {
   type EmbeddedModule,

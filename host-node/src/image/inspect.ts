@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import {
+  APP_TYPE,
   decodePartitions,
   PARTITION_TABLE_BYTES,
   PARTITION_TABLE_OFFSET,
@@ -13,6 +14,7 @@ import { type Chip, isData, isMapped } from "./chips.js";
 import { type ImageReading, type ImageSegment, readImage } from "./image.js";
 import type { ImageProblem } from "./image_error.js";
 import { LOADABLE_FROM } from "./image_rules.js";
+import { inspectStart, type StartReport } from "./inspect_boot.js";
 
 const SECTOR_BYTES = 4096;
 const PARTITION_MAGIC = 0x50aa;
@@ -20,7 +22,6 @@ const SPI_MODES = ["qio", "qout", "dio", "dout", "fast_read", "slow_read"];
 const FLASH_SIZES = ["1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"];
 const PIN_NAMES = ["clk", "q", "d", "cs", "hd", "wp"];
 const NO_LIMITS = [0, 0xffff];
-const APP_TYPE = 0;
 const BOOTLOADER_MAGIC = 0x50;
 const BOOTLOADER_DESCRIPTION_BYTES = 80;
 const SECURE_BOOT_MAGIC = 0xe7;
@@ -59,6 +60,8 @@ export interface FlashReport {
   /** Why there are no partitions. */
   readonly problem?: string;
   readonly slots: readonly SlotReport[];
+  /** What the next reset would do; missing when there are no partitions. */
+  readonly start?: StartReport;
 }
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -204,7 +207,8 @@ function inspectFlash(bytes: Uint8Array): FlashReport {
   try {
     const partitions = decodePartitions(bytes.subarray(PARTITION_TABLE_OFFSET, end));
     const slots = partitions.filter(({ type }) => type === APP_TYPE);
-    return { ...base, partitions, slots: slots.map((slot) => inspectSlot(bytes, slot)) };
+    const start = inspectStart(bytes, partitions);
+    return { ...base, partitions, slots: slots.map((slot) => inspectSlot(bytes, slot)), start };
   } catch (error) {
     return { ...base, partitions: [], problem: (error as Error).message, slots: [] };
   }
