@@ -22,7 +22,7 @@ import { At } from "../codec/image_header";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { Backoff } from "../util/backoff";
-import { putDecimal, putText, textSize } from "../util/bytes";
+import { putDecimal, putText } from "../util/bytes";
 import * as check from "./check";
 import { Failure } from "./failure";
 import { Input, fail, interrupt, isInProgress, isLate, setDeadline, step } from "./machine";
@@ -43,7 +43,7 @@ const INTERRUPTIONS_MAX: i32 = 8;
 const REDIRECTS_MAX: i32 = 3;
 /** The service is told each time so many percent more are in flash. */
 const PERCENT_TOLD: i32 = 5;
-const WORDS_BYTES: i32 = 32;
+const WORDS_BYTES: i32 = 8;
 
 let backoff: Backoff = changetype<Backoff>(0);
 let words: usize = 0;
@@ -252,10 +252,8 @@ function showProgress(): void {
   emit(Event.OTA_PROGRESS, now);
   if (now < percentTold + PERCENT_TOLD) return;
   percentTold = now;
-  let end = putText(words, utf8("downloading "));
-  end = putText(putDecimal(end, now), utf8(" %"));
-  store<u8>(end, 0);
-  job.setProgress(words, textSize(words), 0);
+  const end = putText(putDecimal(words, now), utf8("%"));
+  job.setProgress(words, <i32>(end - words), 0);
 }
 
 /** Event HTTP_DOWN. */

@@ -11,67 +11,12 @@ import {
   inspect,
   readImage,
 } from "../../host-node/src/image/index.js";
+import { below, mutations } from "./image_mutations.js";
 import { sampleImage, sampleModule, sealed, seededRandom } from "./image_support.js";
 
 const MUTATIONS = 1000;
 const TIMEOUT_MS = 60_000;
-/** Positions that a mutation of fields aims at: header, segment headers, descriptions. */
-const FIELDS = [0, 1, 2, 3, 4, 8, 9, 12, 14, 15, 17, 19, 23, 24, 28, 32, 36, 212, 288, 292, 294];
-const EXTREMES = [0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff];
-
-type Random = () => number;
-type Mutation = (image: Buffer, random: Random) => Buffer;
-
-const below = (random: Random, limit: number): number => Math.floor(random() * limit);
-
-const MUTATE: readonly Mutation[] = [
-  function bitFlips(image, random) {
-    for (let count = 1 + below(random, 3); count > 0; count--) {
-      image[below(random, image.length)]! ^= 1 << below(random, 8);
-    }
-    return image;
-  },
-  function field(image, random) {
-    const at = FIELDS[below(random, FIELDS.length)]!;
-    const value = EXTREMES[below(random, EXTREMES.length)]!;
-    image.writeUIntLE(value & 0xff, at, 1);
-    if (random() < 0.5) image.writeUInt32LE(value, at);
-    return image;
-  },
-  function segmentLength(image, random) {
-    image.writeUInt32LE(below(random, 2 * image.length) & ~(random() < 0.5 ? 3 : 0), 28);
-    return image;
-  },
-  function truncation(image, random) {
-    return image.subarray(0, below(random, image.length));
-  },
-  function extension(image, random) {
-    return Buffer.concat([image, Buffer.alloc(1 + below(random, 64), below(random, 256))]);
-  },
-  function gap(image, random) {
-    const at = below(random, image.length - 16);
-    return Buffer.concat([image.subarray(0, at), image.subarray(at + 1 + below(random, 16))]);
-  },
-  function exchange(image, random) {
-    const [from, to] = [below(random, image.length - 64), below(random, image.length - 64)];
-    const block = Buffer.from(image.subarray(from, from + 64));
-    image.copy(image, from, to, to + 64);
-    image.set(block, to);
-    return image;
-  },
-];
-
-function* mutations(seed: number): Iterable<{ name: string; image: Buffer }> {
-  const random = seededRandom(seed);
-  const original = sampleImage({ module: sampleModule(1, 900) });
-  for (let index = 0; index < MUTATIONS; ) {
-    const mutate = MUTATE[index % MUTATE.length]!;
-    const image = mutate(Buffer.from(original), random);
-    if (image.equals(original)) continue;
-    index++;
-    yield { name: `${mutate.name} ${index} of seed ${seed}`, image };
-  }
-}
+const original = sampleImage({ module: sampleModule(1, 900) });
 
 /** The same bytes in a page of 0xA5: whoever reads outside them reads something else. */
 function amidst(image: Buffer): Buffer {
@@ -85,7 +30,7 @@ test("of 1,000 damaged images each is refused with a reason, as a file and in a 
 }, () => {
   let count = 0;
   const codes = new Set<string>();
-  for (const { name, image } of mutations(1)) {
+  for (const { name, image } of mutations(original, MUTATIONS, 1)) {
     count++;
     assert.throws(() => decodeImage(image), ImageError, name);
     const { problems } = readImage(image);
@@ -108,7 +53,7 @@ test("of 1,000 damaged images that were sealed again none is read outside its by
   timeout: TIMEOUT_MS,
 }, () => {
   const seen = { taken: 0, refused: 0 };
-  for (const { name, image } of mutations(2)) {
+  for (const { name, image } of mutations(original, MUTATIONS, 2)) {
     const bytes = sealed(image);
     const reading = readImage(bytes);
     assert.deepEqual(readImage(amidst(bytes)), reading, name);

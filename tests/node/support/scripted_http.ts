@@ -30,6 +30,8 @@ export class ScriptedHttp implements HttpPort {
   faults: (HttpFault | null)[] = [];
   /** Called with each request, before it is answered. */
   onRequest: (offset: number) => void = () => {};
+  /** Called before bytes are served, with their positions in the resource. */
+  onServe: (at: number, end: number) => void = () => {};
   readonly requests: { readonly url: string; readonly offset: number }[] = [];
   /** Says the size of the resource. */
   announces = true;
@@ -126,6 +128,8 @@ export class ScriptedHttp implements HttpPort {
     request.isReading = false;
     const { fault, at } = request;
     const end = Math.min(at + size, request.end);
+    this.onServe(at, end);
+    if (this.request !== request) return;
     const isHit = fault?.at !== undefined && fault.at < end;
     if (isHit && fault.kind === "stall") {
       request.isReading = true;

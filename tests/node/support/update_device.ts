@@ -169,7 +169,7 @@ export class UpdateDevice extends ScriptedDevice {
 
   /** One thing that happens; a trap or a power cut ends the life. Boots where none runs. */
   private liveOn(limitMs: number): boolean {
-    if (!this.isOn) this.bootAgain();
+    if (!this.isOn && !this.bootAgain()) return true;
     try {
       return this.step(limitMs);
     } catch (error) {
@@ -184,12 +184,15 @@ export class UpdateDevice extends ScriptedDevice {
     }
   }
 
-  /** Power may fail in the bootloader, too. */
-  private bootAgain(): void {
+  /** Power may fail in the bootloader, too: false then. */
+  private bootAgain(): boolean {
     try {
       this.boot();
+      return true;
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
+      this.restartScope = RestartScope.DEVICE;
+      return false;
     }
   }
 
