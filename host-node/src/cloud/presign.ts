@@ -1,8 +1,8 @@
 // Presigned URLs as S3 has them: AWS Signature Version 4 in the query ("Authenticating Requests:
 // Using Query Parameters" in the Amazon S3 API reference), with a secret of the state directory. A
-// URL is good for one object, one method, one host, and a number of seconds. It is as long as a real
-// one, because of the session token that URLs from a role carry; here the token also says for whom
-// the URL was made. Called by files.ts.
+// URL is good for one object, one method, one host, and a number of seconds. It is as long as a
+// real one, because of the session token that URLs from a role carry; here the token also says for
+// whom the URL was made. Called by files.ts.
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { REGION } from "./defaults.js";

@@ -1,6 +1,7 @@
 // Placeholders of a job document that stand for a presigned URL, in the forms that AWS IoT Jobs
 // takes ("Presigned URLs" in the AWS IoT developer guide). The region is read over: all buckets of
-// the local cloud lie on one desk. Called when a job is created and when a device gets its document.
+// the local cloud lie on one desk. Called when a job is created, and each time a device gets its
+// document.
 
 import { JobError } from "./jobs_rules.js";
 
