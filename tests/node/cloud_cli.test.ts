@@ -38,7 +38,9 @@ test("cloud command announces itself, prints events as JSON lines and ends clean
     "claimCertificate",
     "claimKey",
     "templateName",
+    "filesUrl",
   ]);
+  assert.match(String(first.filesUrl), /^https:\/\/localhost:\d+$/);
   assert.equal(first.templateName, "iot32");
   const socket = connect({
     host: String(first.endpoint),

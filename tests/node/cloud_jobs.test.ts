@@ -241,6 +241,7 @@ test("job that AWS would refuse is refused with the name of what is wrong", asyn
     },
   });
   const placeholder = "$" + "{aws:iot:s3-presigned-url:https://s3/b/k}";
+  const other = "$" + "{aws:iot:code-sign-signature:https://s3.us-east-1.amazonaws.com/b/k}";
   const cases: [object, RegExp][] = [
     [{ jobId: "" }, /1 to 64/],
     [{ jobId: "j".repeat(65) }, /1 to 64/],
@@ -248,7 +249,8 @@ test("job that AWS would refuse is refused with the name of what is wrong", asyn
     [{ jobId: "taken" }, /taken exists already/],
     [{ document: "{" }, /not JSON/],
     [{ document: "[]" }, /not a JSON object/],
-    [{ document: { url: placeholder } }, /nothing here can replace/],
+    [{ document: { url: placeholder } }, /must name an object as .*not as "https:\/\/s3\/b\/k"/],
+    [{ document: { seal: other } }, /code-sign-signature.*nothing here can replace/],
     [{ document: { urls: Array(11).fill(placeholder) } }, /11 placeholders/],
     [{ things: [] }, /1 to 100 targets/],
     [{ things: ["nobody"] }, /Thing nobody/],

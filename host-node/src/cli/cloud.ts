@@ -5,11 +5,12 @@
 
 import { Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
-import { LocalCloud } from "../cloud/index.js";
+import { type FileEvent, LocalCloud } from "../cloud/index.js";
 
 interface CloudOptions {
   readonly dir: string;
   readonly port: number;
+  readonly filesPort: number;
   readonly host: string;
   readonly name?: readonly string[];
   readonly template?: string;
@@ -32,12 +33,14 @@ First line of output (JSON, in both modes):
   ca                        file: root certificate that devices trust
   claimCertificate, claimKey  files: what a new device provisions itself with
   templateName              provisioning template for the claim
+  filesUrl                  where presigned URLs in job documents lead (HTTPS, the same CA)
 
 Following lines with --json: {"time","event",...}, where event is one of
   connected, disconnected   presence, with AWS's disconnectReason
   publish, subscribe        what clients do within the rules; payload is text, or base64 if not text
   provisioned               a thing got its certificate
   rule                      a rule was broken: rule, action, clientId, detail
+  file                      a download: thingName, path, range, status, bytes, complete
 
 Examples:
   iot32 cloud --dir ./cloud                          this machine only, port 8883
@@ -51,6 +54,12 @@ export function cloudCommand(): Command {
     .description("run a local AWS IoT Core: broker, fleet provisioning, policies, quotas")
     .requiredOption("-d, --dir <directory>", "where certificates and state are kept")
     .option("-p, --port <number>", "TCP port; 0 takes a free one", parsePort, 8883)
+    .option(
+      "--files-port <number>",
+      "TCP port of the file server; 0 takes that of the last start, or a free one",
+      parsePort,
+      0,
+    )
     .option("-H, --host <address>", "address to listen on; 0.0.0.0 for all", "127.0.0.1")
     .option(
       "-n, --name <host>",
@@ -67,10 +76,11 @@ export function cloudCommand(): Command {
 }
 
 async function runCloud(options: CloudOptions, command: Command): Promise<void> {
-  const { dir, port, host, name, template } = options;
+  const { dir, port, filesPort, host, name, template } = options;
   const cloud = await LocalCloud.start({
     dir,
     port,
+    filesPort,
     host,
     hostNames: name ?? [],
     ...(template === undefined ? {} : { templateName: template }),
@@ -86,6 +96,7 @@ async function runCloud(options: CloudOptions, command: Command): Promise<void> 
     claimCertificate: cloud.paths.claimCertificate,
     claimKey: cloud.paths.claimKey,
     templateName: cloud.templateName,
+    filesUrl: cloud.filesUrl,
   });
   await stopped;
   await cloud.close();
@@ -113,6 +124,7 @@ function logJson(cloud: LocalCloud): void {
   cloud.on("provisioned", (facts) => print("provisioned", facts));
   cloud.on("subscribe", (facts) => print("subscribe", facts));
   cloud.on("rule", (facts) => print("rule", facts));
+  cloud.on("file", (facts) => print("file", facts));
   cloud.on("publish", ({ payload, ...facts }) =>
     print("publish", { ...facts, ...payloadFacts(payload) }),
   );
@@ -150,6 +162,9 @@ function logText(cloud: LocalCloud): void {
   cloud.on("publish", (event) =>
     print(pc.cyan("publish     "), event.clientId, `${event.topic} ${preview(event.payload)}`),
   );
+  cloud.on("file", (event) =>
+    print(pc.cyan("file        "), event.thingName ?? event.ipAddress, fileText(event)),
+  );
   cloud.on("rule", (event) =>
     print(
       pc.red("rule        "),
@@ -157,6 +172,12 @@ function logText(cloud: LocalCloud): void {
       `${event.rule} (${event.action}): ${event.detail}`,
     ),
   );
+}
+
+function fileText({ method, path, range, status, code, bytes, complete }: FileEvent): string {
+  const what = range === null ? path : `${path} (${range})`;
+  const end = complete ? "" : ", cut off";
+  return `${method} ${what}: ${status}${code === null ? "" : ` ${code}`}, ${bytes} B${end}`;
 }
 
 function preview(payload: Buffer): string {

@@ -1,10 +1,12 @@
 // What the commands that speak to a running cloud share: the options --dir and --json, the call,
-// and tables for people. Used by shadow.ts and job.ts. A refusal is thrown and said by main.ts.
+// and tables for people. Used by shadow.ts, job.ts and ota.ts. A refusal is thrown and said by
+// main.ts.
 
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { type ControlParameters, callCloud } from "../cloud/control.js";
+import type { ExecutionDescription } from "../cloud/index.js";
 
 export interface ClientOptions {
   readonly dir: string;
@@ -83,4 +85,31 @@ export function printable(text: string): string {
 export function timeText(seconds: number | undefined): string {
   if (seconds === undefined) return "-";
   return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** What a device says about an execution, in one line. */
+export function detailsText({ statusDetails = {} }: ExecutionDescription): string {
+  return Object.entries(statusDetails)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(", ");
+}
+
+// --- Arguments ---
+
+/** For an option that may be given more than once. */
+export const collect = (value: string, values: readonly string[] = []): readonly string[] => [
+  ...values,
+  value,
+];
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError("it must be a whole number from 1");
+}
+
+export function percentage(text: string): number {
+  const value = Number(text.replace(/%$/, ""));
+  if (value > 0 && value <= 100) return value;
+  throw new InvalidArgumentError("it must be above 0 and at most 100, as in 10%");
 }

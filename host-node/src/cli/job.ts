@@ -1,7 +1,7 @@
 // `iot32 job`, `iot32 thing` and `iot32 group`: what is to be done, by whom, in a running cloud.
 // Tables for people, the cloud's answers with --json. The rules are the cloud's.
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import pc from "picocolors";
 import { callCloud } from "../cloud/control.js";
 import type { ThingSummary } from "../cloud/control_methods.js";
@@ -16,10 +16,14 @@ import {
   CLIENT_NOTES,
   type ClientOptions,
   clientOptions,
+  collect,
+  detailsText,
   jsonOrFile,
+  percentage,
   printable,
   table,
   timeText,
+  wholeNumber,
 } from "./cloud_client.js";
 
 interface CreateOptions extends ClientOptions {
@@ -123,7 +127,6 @@ export function jobCommand(): Command {
 }
 
 function createCommand(): Command {
-  const collect = (value: string, values: readonly string[] = []) => [...values, value];
   return clientOptions(new Command("create").description("create a job and begin its rollout"))
     .requiredOption("--document <json|file>", "the job document, up to 32,768 bytes")
     .option("-t, --thing <name>", "a thing to reach (repeatable)", collect)
@@ -231,12 +234,6 @@ function describeText(job: JobDescription, executions: readonly ExecutionDescrip
   return [pc.bold(job.jobId), ...lines, "", listed].join("\n");
 }
 
-function detailsText({ statusDetails = {} }: ExecutionDescription): string {
-  return Object.entries(statusDetails)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(", ");
-}
-
 async function cancel(jobId: string, options: ForceOptions): Promise<void> {
   const { force } = options;
   await ask(options, "job.cancel", { jobId, force }, (job: JobDescription) => {
@@ -326,16 +323,4 @@ async function changeMembers(
   for (const thing of things) {
     await ask(options, method, { thing, group }, () => `${pc.bold(thing)}  ${said} ${group}`);
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError("it must be a whole number from 1");
-}
-
-function percentage(text: string): number {
-  const value = Number(text.replace(/%$/, ""));
-  if (value > 0 && value <= 100) return value;
-  throw new InvalidArgumentError("it must be above 0 and at most 100, as in 10%");
 }

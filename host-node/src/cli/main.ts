@@ -11,6 +11,7 @@ import { buildCommand } from "./build.js";
 import { cloudCommand } from "./cloud.js";
 import { imageCommand } from "./image.js";
 import { groupCommand, jobCommand, thingCommand } from "./job.js";
+import { otaCommand } from "./ota.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
 
@@ -29,6 +30,7 @@ const program = new Command("iot32")
   .addCommand(cloudCommand())
   .addCommand(shadowCommand())
   .addCommand(jobCommand())
+  .addCommand(otaCommand())
   .addCommand(thingCommand())
   .addCommand(groupCommand());
 

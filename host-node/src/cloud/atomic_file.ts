@@ -1,5 +1,5 @@
-// One JSON file that is either wholly old or wholly new, whatever moment the power goes: the new
-// text is written beside it, synced, and renamed over it; then the directory is synced. A torn
+// One file that is either wholly old or wholly new, whatever moment the power goes: the new
+// contents are written beside it, synced, and renamed over it; then the directory is synced. A torn
 // temporary file is left over by a crash and ignored. Each service keeps its state in a file of its
 // own.
 
@@ -16,12 +16,23 @@ import { dirname } from "node:path";
 
 const PRIVATE_MODE = 0o600;
 
-/** Replaces the file at `path` atomically; only its owner may read it unless `mode` says else. */
-export function replaceFile(path: string, text: string, mode = PRIVATE_MODE): void {
-  const temporary = `${path}.tmp`;
+export interface ReplaceOptions {
+  /** Default: only the owner may read it. */
+  readonly mode?: number | undefined;
+  /** Where the new contents are written first, on the same file system. Default: `<path>.tmp`. */
+  readonly temporary?: string;
+}
+
+/** Replaces the file at `path` atomically. */
+export function replaceFile(
+  path: string,
+  contents: string | Uint8Array,
+  options: ReplaceOptions = {},
+): void {
+  const { mode = PRIVATE_MODE, temporary = `${path}.tmp` } = options;
   const file = openSync(temporary, "w", mode);
   try {
-    writeFileSync(file, text);
+    writeFileSync(file, contents);
     fsyncSync(file);
   } finally {
     closeSync(file);

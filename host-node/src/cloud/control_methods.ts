@@ -7,6 +7,7 @@ import type { LocalCloud } from "./index.js";
 import type { CreateJobOptions, JobStatus } from "./jobs_model.js";
 import { JobError } from "./jobs_rules.js";
 import type { ShadowUpdateDocument } from "./shadow.js";
+import type { UpdateOptions } from "./updates.js";
 
 /** A thing as `iot32 thing list` shows it. */
 export interface ThingSummary {
@@ -39,6 +40,7 @@ export function controlMethods(cloud: LocalCloud): ControlMethods {
     "job.executions": (parameters) => cloud.listExecutions(text(parameters, "jobId")),
     "job.cancel": (parameters) => cloud.cancelJob(text(parameters, "jobId"), force(parameters)),
     "job.delete": (parameters) => cloud.deleteJob(text(parameters, "jobId"), force(parameters)),
+    "update.create": (parameters) => cloud.createUpdate(parameters.update as UpdateOptions),
     "thing.list": () =>
       cloud.things().map(({ name, groups, attributes, principals, created }): ThingSummary => {
         const certificates = principals.length;

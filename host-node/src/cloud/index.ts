@@ -3,16 +3,17 @@
 // emits what happens. Used by the CLI, by `npm start`, and by tests. See service.ts for adding one.
 
 import { EventEmitter } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
-import { replaceFile } from "./atomic_file.js";
-import { Broker, type PublishEvent } from "./broker.js";
+import { isAbsolute, resolve } from "node:path";
+import { Broker } from "./broker.js";
 import { CertificateAuthority } from "./ca.js";
 import { type Clock, systemClock } from "./clock.js";
 import { ControlServer } from "./control.js";
 import { controlMethods } from "./control_methods.js";
 import * as defaults from "./defaults.js";
+import { type LocalCloudEvents, Relay } from "./events.js";
+import { FileServer, type OnRequest } from "./files.js";
+import { exportFiles, initialise } from "./first_start.js";
 import { JobsService } from "./jobs.js";
 import type { JobsEngine, Substitute } from "./jobs_engine.js";
 import * as groups from "./jobs_groups.js";
@@ -24,17 +25,18 @@ import type {
   JobSummary,
 } from "./jobs_model.js";
 import { LIMITS, type Limits } from "./limits.js";
+import type { StoredObject } from "./objects.js";
 import { type PolicyDocument, parsePolicy } from "./policy.js";
-import type { PresenceConnected, PresenceDisconnected } from "./presence.js";
+import type { PresignedMethod } from "./presign.js";
 import {
   type ProvisionedEvent,
   type ProvisioningHook,
   ProvisioningService,
   sweepExpired,
 } from "./provisioning.js";
-import type { RuleEvent } from "./rules.js";
+import { objectOfPlaceholder } from "./s3_placeholder.js";
 import type { ServiceContext, ServiceFactory } from "./service.js";
-import { type RefusedEvent, type ShadowHandle, ShadowService } from "./shadow.js";
+import { type ShadowHandle, ShadowService } from "./shadow.js";
 import {
   type CertificateRecord,
   type CertificateStatus,
@@ -43,19 +45,25 @@ import {
   type ThingRecord,
 } from "./store.js";
 import { parseTemplate, type Template } from "./template.js";
+import { createUpdate, type Update, type UpdateOptions } from "./updates.js";
 
 export type { PublishEvent } from "./broker.js";
 export type { Clock } from "./clock.js";
 export { ControlError, callCloud } from "./control.js";
+export type { LocalCloudEvents } from "./events.js";
+export type { FileEvent, OnRequest } from "./files.js";
 export type { Substitute, SubstitutionContext } from "./jobs_engine.js";
 export type { GroupDescription } from "./jobs_groups.js";
 export type * from "./jobs_model.js";
 export { JobError } from "./jobs_rules.js";
 export { LIMITS, type Limits } from "./limits.js";
+export type { StoredObject } from "./objects.js";
 export type { PolicyDocument } from "./policy.js";
 export type { PresenceConnected, PresenceDisconnected } from "./presence.js";
+export type { PresignedMethod } from "./presign.js";
 export type { ProvisionedEvent, ProvisioningHook } from "./provisioning.js";
 export type { DisconnectReason, RuleAction, RuleEvent, RuleName } from "./rules.js";
+export { S3Error, type S3ErrorCode } from "./s3_error.js";
 export type {
   Service,
   ServiceConnection,
@@ -67,6 +75,7 @@ export type { RefusedEvent, ShadowHandle, ShadowUpdateDocument } from "./shadow.
 export { ShadowError } from "./shadow_document.js";
 export type { CertificateRecord, CertificateStatus, ThingRecord } from "./store.js";
 export type { Template } from "./template.js";
+export type { Update, UpdateOptions } from "./updates.js";
 
 export interface LocalCloudOptions {
   /** State directory; made when missing. Two clouds must not share one. */
@@ -89,27 +98,19 @@ export interface LocalCloudOptions {
   readonly hook?: ProvisioningHook;
   /** Milliseconds that a shadow request takes. Default 0: the next turn of the event loop. */
   readonly shadowLatencyMs?: number;
-  /** Replaces placeholders in job documents when a device asks for one. */
+  /**
+   * Replaces placeholders in job documents when a device asks for one. Default: presigned URLs of
+   * S3 lead to the file server, and other placeholders are refused when a job is created.
+   */
   readonly substitute?: Substitute;
+  /** TCP port of the file server; 0 (the default) takes that of the last start if it is free. */
+  readonly filesPort?: number;
+  /** Sees each request to the file server first, and may change the answer; for tests. */
+  readonly onRequest?: OnRequest;
   /** False leaves out the socket for commands of other processes. */
   readonly control?: boolean;
   /** Further services, each with reserved topics of its own. */
   readonly services?: readonly ServiceFactory[];
-}
-
-export interface LocalCloudEvents {
-  /** A rule was broken: which, by whom, and what was done. */
-  rule: [RuleEvent];
-  connected: [PresenceConnected];
-  disconnected: [PresenceDisconnected];
-  /** A client's PUBLISH that broke no rule. */
-  publish: [PublishEvent];
-  /** A client's SUBSCRIBE that broke no rule. */
-  subscribe: [{ readonly clientId: string; readonly filters: readonly string[] }];
-  /** RegisterThing succeeded. */
-  provisioned: [ProvisionedEvent];
-  /** The shadow or the jobs service answered a client's request with a refusal. */
-  refused: [RefusedEvent];
 }
 
 /** A certificate for a device that is not provisioned by claim. */
@@ -131,7 +132,6 @@ export interface IssuedIdentity {
   readonly privateKeyPem: string | null;
 }
 
-const PUBLIC_MODE = 0o644;
 const LOOPBACK = "127.0.0.1";
 const ANY_ADDRESS = ["0.0.0.0", "::"];
 
@@ -153,6 +153,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   readonly #context: ServiceContext;
   readonly #shadows: ShadowService;
   readonly #jobs: JobsEngine;
+  readonly #files: FileServer;
   #control: ControlServer | null = null;
   #cancelSweep = () => {};
 
@@ -164,6 +165,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     context: ServiceContext;
     shadows: ShadowService;
     jobs: JobsEngine;
+    files: FileServer;
     relay: Relay;
   }) {
     super();
@@ -177,7 +179,8 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     this.#authority = context.authority;
     this.#shadows = parts.shadows;
     this.#jobs = parts.jobs;
-    this.paths = exportFiles(context);
+    this.#files = parts.files;
+    this.paths = exportFiles(context.directory, context.store);
     parts.relay.target = this;
     this.#sweepRegularly();
   }
@@ -194,49 +197,37 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     const host = options.host ?? LOOPBACK;
     const hostNames = options.hostNames ?? [];
     const relay = new Relay();
-    const broker = await Broker.create({
-      server: await authority.issueServer([...hostNames, ...addressesOf(host)]),
-      caPem: authority.certificatePem,
-      store,
-      limits,
-      clock,
-      listener: relay,
-    });
+    const server = await authority.issueServer([...hostNames, ...addressesOf(host)]);
+    const endpoint = hostNames[0] ?? "localhost";
+    const rule = relay.rule.bind(relay);
+    const files = await FileServer.open(
+      { directory, limits, clock, rule },
+      {
+        ...{ endpoint, host, server, port: options.filesPort ?? 0 },
+        ...{ served: relay.served.bind(relay), onRequest: options.onRequest },
+      },
+    );
+    const caPem = authority.certificatePem;
+    const broker = await Broker.create({ server, caPem, store, limits, clock, listener: relay });
     const context: ServiceContext = {
-      directory,
-      store,
-      authority,
-      limits,
-      clock,
+      ...{ directory, store, authority, limits, clock, rule },
       publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
-      rule: (event) => relay.rule(event),
     };
-    const refused = (event: RefusedEvent) => relay.refused(event);
-    const shadows = new ShadowService(context, {
-      latencyMs: options.shadowLatencyMs ?? 0,
-      refused,
-    });
-    const jobs = new JobsService(context, { substitute: options.substitute, refused });
-    const provisioned = (event: ProvisionedEvent) => {
-      // The template may have put the thing into groups.
-      jobs.engine.followGroups();
-      relay.provisioned(event);
-    };
-    broker.addService(new ProvisioningService(context, { hook: options.hook, provisioned }));
-    broker.addService(shadows);
-    broker.addService(jobs);
-    for (const factory of options.services ?? []) broker.addService(factory(context));
+    let jobs: JobsEngine | null = null;
     try {
+      const services = addServices(broker, context, { options, files, relay });
+      jobs = services.jobs;
       const port = await broker.listen(options.port ?? 0, host);
-      const endpoint = hostNames[0] ?? "localhost";
-      const parts = { endpoint, port, templateName, broker, context, relay };
-      const cloud = new LocalCloud({ ...parts, shadows, jobs: jobs.engine });
+      const parts = { endpoint, port, templateName, broker, context, files, relay };
+      const cloud = new LocalCloud({ ...parts, ...services });
       if (options.control !== false) {
         cloud.#control = await ControlServer.open(directory, controlMethods(cloud));
       }
+      files.remember();
       return cloud;
     } catch (error) {
-      jobs.engine.close();
+      jobs?.close();
+      await files.close();
       await broker.close();
       throw error;
     }
@@ -247,6 +238,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     this.#cancelSweep();
     this.#jobs.close();
     await this.#control?.close();
+    await this.#files.close();
     await this.#broker.close();
   }
 
@@ -302,6 +294,30 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   removeFromGroup(thing: string, group: string): void {
     groups.removeFromGroup(this.#context, thing, group);
     this.#jobs.followGroups();
+  }
+
+  /** Where files are served: `https://host:port`. */
+  get filesUrl(): string {
+    return this.#files.origin;
+  }
+
+  get filesPort(): number {
+    return this.#files.port;
+  }
+
+  /** Puts bytes, or a copy of the file at a path, into a bucket. Refusals are thrown as S3Error. */
+  putObject(bucket: string, key: string, source: Uint8Array | string): StoredObject {
+    return this.#files.put(bucket, key, source);
+  }
+
+  /** A URL for one object, whether it is there or not, that is good for so many seconds. */
+  presign(bucket: string, key: string, seconds: number, method: PresignedMethod = "GET"): string {
+    return this.#files.presign(bucket, key, seconds, { method });
+  }
+
+  /** Uploads an image or a module and creates the job that brings it to devices. */
+  createUpdate(options: UpdateOptions): Update {
+    return createUpdate(this, options, this.#context.limits);
   }
 
   /** Publishes from the cloud's side, as `aws iot-data publish` does. */
@@ -386,72 +402,6 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   }
 }
 
-/** Carries events from the parts to the cloud, which exists only after they do. */
-class Relay {
-  target: LocalCloud | null = null;
-
-  rule(event: RuleEvent): void {
-    this.target?.emit("rule", event);
-  }
-  connected(event: PresenceConnected): void {
-    this.target?.emit("connected", event);
-  }
-  disconnected(event: PresenceDisconnected): void {
-    this.target?.emit("disconnected", event);
-  }
-  published(event: PublishEvent): void {
-    this.target?.emit("publish", event);
-  }
-  subscribed(event: { readonly clientId: string; readonly filters: readonly string[] }): void {
-    this.target?.emit("subscribe", event);
-  }
-  provisioned(event: ProvisionedEvent): void {
-    this.target?.emit("provisioned", event);
-  }
-  refused(event: RefusedEvent): void {
-    this.target?.emit("refused", event);
-  }
-}
-
-/** First start: everything in one transaction, so that a crash leaves all of it or nothing. */
-async function initialise(
-  store: Store,
-  { limits, now, templateName }: { limits: Limits; now: number; templateName: string },
-): Promise<void> {
-  const body = JSON.stringify(defaults.DEFAULT_TEMPLATE);
-  parseTemplate(templateName, body, limits);
-  if (store.registry.ca === null) {
-    const ca = await CertificateAuthority.create();
-    const claim = await (await CertificateAuthority.open(ca)).issueWithKeys();
-    const { certificateId: id, certificatePem, privateKeyPem } = claim;
-    store.transaction((draft) => {
-      draft.ca = ca;
-      draft.claim = { certificatePem, privateKeyPem };
-      const policies = [defaults.CLAIM_POLICY_NAME];
-      const status = "ACTIVE";
-      draft.certificates.set(id, {
-        id,
-        pem: certificatePem,
-        status,
-        policies,
-        thing: null,
-        created: now,
-      });
-      putDefault(draft, defaults.CLAIM_POLICY_NAME, defaults.CLAIM_POLICY);
-      putDefault(draft, defaults.DEVICE_POLICY_NAME, defaults.DEVICE_POLICY);
-    });
-  }
-  if (!store.registry.templates.has(templateName)) {
-    store.transaction((draft) =>
-      draft.templates.set(templateName, { name: templateName, body, enabled: true }),
-    );
-  }
-}
-
-function putDefault(draft: RegistryDraft, name: string, document: PolicyDocument): void {
-  draft.policies.set(name, { name, document: parsePolicy(document) });
-}
-
 function attach(draft: RegistryDraft, name: string, certificateId: string, now: number): void {
   const thing = draft.things.get(name) ?? {
     name,
@@ -464,22 +414,33 @@ function attach(draft: RegistryDraft, name: string, certificateId: string, now: 
   draft.things.set(name, { ...thing, principals: [...thing.principals, certificateId] });
 }
 
-/** Writes the files that a new device is built with, when they are missing or differ. */
-function exportFiles({ directory, store }: ServiceContext): LocalCloud["paths"] {
-  const { ca, claim } = store.registry;
-  const paths = {
-    ca: join(directory, "ca.pem"),
-    claimCertificate: join(directory, "claim.cert.pem"),
-    claimKey: join(directory, "claim.key.pem"),
+/** The services that every cloud has, and those of the caller. */
+function addServices(
+  broker: Broker,
+  context: ServiceContext,
+  parts: { options: LocalCloudOptions; files: FileServer; relay: Relay },
+): { shadows: ShadowService; jobs: JobsEngine } {
+  const { options, files, relay } = parts;
+  const refused = relay.refused.bind(relay);
+  const latencyMs = options.shadowLatencyMs ?? 0;
+  const shadows = new ShadowService(context, { latencyMs, refused });
+  const presigned: Substitute = (placeholder, { thingName, jobId, expiresInSeconds }) => {
+    const { bucket, key } = objectOfPlaceholder(placeholder);
+    return files.presign(bucket, key, expiresInSeconds, { recipient: { thingName, jobId } });
   };
-  const write = (path: string, text: string, mode?: number) => {
-    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
-    replaceFile(path, text, mode);
+  const { substitute = presigned } = options;
+  const checkPlaceholder = substitute === presigned ? objectOfPlaceholder : () => {};
+  const jobs = new JobsService(context, { substitute, checkPlaceholder, refused });
+  const provisioned = (event: ProvisionedEvent) => {
+    // The template may have put the thing into groups.
+    jobs.engine.followGroups();
+    relay.provisioned(event);
   };
-  write(paths.ca, ca!.certificatePem, PUBLIC_MODE);
-  write(paths.claimCertificate, claim!.certificatePem, PUBLIC_MODE);
-  write(paths.claimKey, claim!.privateKeyPem);
-  return paths;
+  broker.addService(new ProvisioningService(context, { hook: options.hook, provisioned }));
+  broker.addService(shadows);
+  broker.addService(jobs);
+  for (const factory of options.services ?? []) broker.addService(factory(context));
+  return { shadows, jobs: jobs.engine };
 }
 
 /** The addresses under which a server on `host` is reached from outside. */

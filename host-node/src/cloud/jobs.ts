@@ -3,7 +3,7 @@
 // whoever subscribed. What a request means stands in jobs_engine.ts.
 
 import { TokenBucket } from "./clock.js";
-import { JobsEngine, type Substitute } from "./jobs_engine.js";
+import { JobsEngine, type JobsEngineOptions } from "./jobs_engine.js";
 import {
   executionOf,
   isTerminal,
@@ -23,8 +23,7 @@ import type { Service, ServiceContext, ServiceRequest } from "./service.js";
 import type { RefusedEvent } from "./shadow.js";
 import { seconds } from "./shadow_document.js";
 
-export interface JobsOptions {
-  readonly substitute?: Substitute | undefined;
+export interface JobsOptions extends Pick<JobsEngineOptions, "substitute" | "checkPlaceholder"> {
   readonly refused: (event: RefusedEvent) => void;
 }
 
@@ -60,7 +59,7 @@ export class JobsService implements Service {
       nextChanged: (thing: string, next: Pending | null) =>
         this.#afterAnswer(() => this.#notifyNext(thing, next)),
     };
-    this.engine = new JobsEngine(context, { substitute: options.substitute, listener });
+    this.engine = new JobsEngine(context, { ...options, listener });
   }
 
   /** The answer goes first, and then what others, or the device itself, are notified of. */

@@ -60,7 +60,9 @@ export interface JobsListener {
 }
 
 export interface JobsEngineOptions {
-  readonly substitute?: Substitute | undefined;
+  readonly substitute: Substitute;
+  /** Throws a JobError, when a job is created, for what `substitute` could not replace. */
+  readonly checkPlaceholder: (placeholder: string) => void;
   readonly listener: JobsListener;
 }
 
@@ -87,8 +89,7 @@ export class JobsEngine {
 
   create(options: CreateJobOptions): JobDescription {
     const { limits, clock } = this.#context;
-    const { substitute } = this.#options;
-    const checked = checkJob(options, limits, substitute !== undefined);
+    const checked = checkJob(options, limits, this.#options.checkPlaceholder);
     if (this.#jobs.get(checked.jobId) !== undefined) {
       throw new JobError("ResourceAlreadyExists", `Job ${checked.jobId} exists already`);
     }
@@ -256,11 +257,9 @@ export class JobsEngine {
       executionNumber: execution.executionNumber,
       expiresInSeconds: job.presignedUrlSeconds,
     };
-    return substituted(job.document, (placeholder) => {
-      const { substitute } = this.#options;
-      if (substitute === undefined) throw new Error(`nothing replaces ${placeholder}`);
-      return substitute(placeholder, context);
-    });
+    return substituted(job.document, (placeholder) =>
+      this.#options.substitute(placeholder, context),
+    );
   }
 
   // --- Inside ---

@@ -67,11 +67,11 @@ export interface CheckedJob {
   readonly presignedUrlSeconds: number;
 }
 
-/** Without `substitution` a document with placeholders is refused. */
+/** `checkPlaceholder` throws a JobError for a placeholder that could not be replaced later. */
 export function checkJob(
   options: CreateJobOptions,
   limits: Limits,
-  substitution: boolean,
+  checkPlaceholder: (placeholder: string) => void,
 ): CheckedJob {
   const jobId = options.jobId ?? `job-${randomUUID()}`;
   checkJobId(jobId, limits);
@@ -84,7 +84,7 @@ export function checkJob(
   checkSelection(options, limits);
   return {
     jobId,
-    document: checkDocument(options.document, limits, substitution),
+    document: checkDocument(options.document, limits, checkPlaceholder),
     things,
     groups,
     rollout: checkRollout(options.jobExecutionsRolloutConfig ?? {}, limits),
@@ -104,7 +104,11 @@ function checkSelection({ targetSelection, description }: CreateJobOptions, limi
   }
 }
 
-function checkDocument(source: string | object, limits: Limits, substitution: boolean): string {
+function checkDocument(
+  source: string | object,
+  limits: Limits,
+  checkPlaceholder: (placeholder: string) => void,
+): string {
   const document = typeof source === "string" ? source : JSON.stringify(source);
   const bytes = Buffer.byteLength(document);
   if (bytes > limits.jobDocumentBytesMax) {
@@ -117,15 +121,12 @@ function checkDocument(source: string | object, limits: Limits, substitution: bo
     throw invalid(`Job document is not JSON: ${(error as Error).message}`);
   }
   if (!isObject(value)) throw invalid("Job document is not a JSON object");
-  const count = [...document.matchAll(PLACEHOLDER)].length;
-  if (count > limits.jobSubstitutionsMax) {
-    throw invalid(
-      `${count} placeholders in the job document, ${limits.jobSubstitutionsMax} allowed`,
-    );
+  const placeholders = [...document.matchAll(PLACEHOLDER)].map(([, placeholder]) => placeholder!);
+  if (placeholders.length > limits.jobSubstitutionsMax) {
+    const message = `${placeholders.length} placeholders in the job document`;
+    throw invalid(`${message}, ${limits.jobSubstitutionsMax} allowed`);
   }
-  if (count > 0 && !substitution) {
-    throw invalid("The job document has placeholders, and nothing here can replace them");
-  }
+  placeholders.forEach(checkPlaceholder);
   return document;
 }
 

@@ -123,6 +123,15 @@ export const LIMITS = {
   /** Shortest and longest life of a presigned URL, seconds. */
   presignedUrlSecondsMin: 60,
   presignedUrlSecondsMax: 3600,
+
+  // --- Files (Amazon S3) ---
+  /** Characters of a bucket's name. */
+  s3BucketCharactersMin: 3,
+  s3BucketCharactersMax: 63,
+  /** Bytes (UTF-8) of an object's key. */
+  s3KeyBytesMax: 1024,
+  /** Longest life of a presigned URL that no job made, seconds. */
+  s3PresignedSecondsMax: 7 * 24 * 3600,
 } as const;
 
 /**
