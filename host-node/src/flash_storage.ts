@@ -51,6 +51,8 @@ export class MemoryStorage implements FlashStorage {
 
 /** Positional reads and writes of an open file. */
 export class FileStorage implements FlashStorage {
+  private isOpen = true;
+
   constructor(private readonly fd: number) {}
 
   read(offset: number, size: number): Uint8Array {
@@ -66,7 +68,9 @@ export class FileStorage implements FlashStorage {
     }
   }
 
+  /** Once: afterwards the number may be another file's. */
   close(): void {
-    closeSync(this.fd);
+    if (this.isOpen) closeSync(this.fd);
+    this.isOpen = false;
   }
 }

@@ -1,5 +1,5 @@
-// The reference of benches that download: curl, and sha256sum behind a pipe, as a person would do it
-// in a shell.
+// The reference of benches that download: curl, and sha256sum behind a pipe, as a person would do
+// it in a shell.
 
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";

@@ -26,12 +26,14 @@ const section = (id: number, body: readonly number[]): number[] => [
   ...body,
 ];
 
-/** A module that exports abi_version(), and carries `extraBytes` of ballast in a custom section. */
+/** A module that is marked as ours, exports abi_version(), and carries `extraBytes` of ballast in a
+ * custom section. */
 export function sampleModule(abiVersion = 1, extraBytes = 500): Uint8Array {
   const name = [..."abi_version"].map((letter) => letter.charCodeAt(0));
   const ballast = Array.from({ length: extraBytes }, (_, index) => (index * 37) & 0xff);
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(0, [5, ...Buffer.from("iot32"), abiVersion & 0xff, abiVersion >> 8]),
     ...section(1, [1, 0x60, 0, 1, 0x7f]),
     ...section(3, [1, 0]),
     ...section(7, [1, name.length, ...name, 0, 0]),

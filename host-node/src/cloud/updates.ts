@@ -9,6 +9,7 @@ import { ABI_VERSION } from "../abi.js";
 import {
   decodeImage,
   ImageError,
+  markedAbiVersion,
   moduleAbiVersion,
   parseSignature,
   signatureText,
@@ -90,21 +91,26 @@ const hexSha256 = (bytes: Uint8Array): string => createHash("sha256").update(byt
 export function readUpdate(kind: UpdateFile["kind"], bytes: Uint8Array): UpdateFile {
   const common = { kind, sizeBytes: bytes.length, sha256: hexSha256(bytes) };
   if (kind === "module") {
-    const abiVersion = moduleAbiVersion(bytes);
-    if (abiVersion === ABI_VERSION) {
-      return { ...common, version: null, project: null, chip: null, abiVersion };
-    }
-    const message = `the module was built for version ${abiVersion} of the ABI`;
-    throw new ImageError(
-      "not-a-module",
-      0,
-      `${message}, this is version ${ABI_VERSION}: build it again`,
-    );
+    return { ...common, version: null, project: null, chip: null, abiVersion: moduleAbi(bytes) };
   }
   const { description, chip, module } = decodeImage(bytes);
   const { version, projectName: project } = description;
   const abiVersion = module?.abiVersion ?? null;
   return { ...common, version, project, chip: chip.name, abiVersion };
+}
+
+function moduleAbi(bytes: Uint8Array): number {
+  const version = moduleAbiVersion(bytes);
+  const fail = (why: string): never => {
+    throw new ImageError("not-a-module", 0, `the module ${why}: build it again`);
+  };
+  if (version !== ABI_VERSION) {
+    fail(`was built for version ${version} of the ABI, this is version ${ABI_VERSION}`);
+  }
+  if (markedAbiVersion(bytes) !== version) {
+    fail("does not begin with the section by which devices know it");
+  }
+  return version;
 }
 
 /** Refusals are thrown as JobError, ImageError or S3Error; then no device hears of anything. */

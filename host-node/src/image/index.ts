@@ -19,7 +19,7 @@ export {
 export { ImageError, type ImageErrorCode, type ImageProblem } from "./image_error.js";
 export { type FlashReport, type ImageReport, inspect, inspectImage } from "./inspect.js";
 export type { ModuleSlotReport, OtadataEntryReport, StartReport } from "./inspect_boot.js";
-export { moduleAbiVersion } from "./module_abi.js";
+export { markedAbiVersion, moduleAbiVersion } from "./module_abi.js";
 export {
   type EmbeddedModule,
   MODULE_DESCRIPTOR_BYTES,

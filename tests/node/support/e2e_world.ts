@@ -7,7 +7,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Event, Mode } from "../../../host-node/src/abi.js";
 import { buildModule, type Target } from "../../../host-node/src/build.js";
-import { type CertificateRecord, LocalCloud } from "../../../host-node/src/cloud/index.js";
+import {
+  type CertificateRecord,
+  LocalCloud,
+  type LocalCloudOptions,
+} from "../../../host-node/src/cloud/index.js";
 import { Journal } from "../../../host-node/src/demo/journal.js";
 import { type Observation, watchDevice } from "../../../host-node/src/demo/observation.js";
 import { claimConfiguration } from "../../../host-node/src/demo/stage.js";
@@ -42,9 +46,13 @@ export interface CloudPlace {
   readonly port?: number;
 }
 
-export async function startRoomyCloud(place: CloudPlace = {}): Promise<LocalCloud> {
+export async function startRoomyCloud(
+  place: CloudPlace = {},
+  more: Partial<LocalCloudOptions> = {},
+): Promise<LocalCloud> {
   const { dir = temporaryDirectory(), port = 0 } = place;
-  const cloud = await LocalCloud.start({ dir, port, limits: ROOMY });
+  const limits = { ...ROOMY, ...more.limits };
+  const cloud = await LocalCloud.start({ ...more, dir, port, limits });
   onCleanUp(() => cloud.close());
   return cloud;
 }

@@ -7,7 +7,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Event, nameOf } from "../../../host-node/src/abi.js";
 import { type BuildResult, buildModule, type Target } from "../../../host-node/src/build.js";
-import type { ExecutionDescription, LocalCloud } from "../../../host-node/src/cloud/index.js";
+import type {
+  ExecutionDescription,
+  LocalCloud,
+  LocalCloudOptions,
+} from "../../../host-node/src/cloud/index.js";
 import { Device, type DeviceOptions } from "../../../host-node/src/device.js";
 import { packageRoot } from "../../../host-node/src/package_root.js";
 import { DEFAULT_NETWORKS } from "../../../host-node/src/ports/wifi.js";
@@ -36,6 +40,32 @@ export interface DeskOptions {
   /** PEM that is trusted beside the cloud's CA. */
   readonly moreCa?: string;
   readonly device?: Partial<DeviceOptions>;
+  /** How the cloud differs from the one of all desks. */
+  readonly cloud?: Partial<LocalCloudOptions>;
+}
+
+/** The configuration document of a new thing. */
+export async function configurationOf(
+  cloud: LocalCloud,
+  thing: string,
+  { moreCa = "", ota }: DeskOptions = {},
+): Promise<string> {
+  const identity = await cloud.issueCertificate({ thingName: thing });
+  const [network] = DEFAULT_NETWORKS;
+  return JSON.stringify({
+    wifi: { ssid: network?.ssid, password: network?.password },
+    aws: {
+      endpoint: cloud.endpoint,
+      port: cloud.port,
+      rootCa: readFileSync(cloud.paths.ca, "utf8") + moreCa,
+    },
+    thing: {
+      name: thing,
+      certificate: identity.certificatePem,
+      privateKey: identity.privateKeyPem,
+    },
+    ...(ota === undefined ? {} : { ota }),
+  });
 }
 
 export function buildSample(application: string, target: Target = "debug"): Promise<BuildResult> {
@@ -65,24 +95,14 @@ export class Desk {
 
   /** A desk whose device runs this module, connected. */
   static async around(module: Uint8Array, more: DeskOptions = {}): Promise<Desk> {
-    const cloud = await startRoomyCloud();
-    const identity = await cloud.issueCertificate({ thingName: THING });
-    const [network] = DEFAULT_NETWORKS;
-    const configuration = JSON.stringify({
-      wifi: { ssid: network?.ssid, password: network?.password },
-      aws: {
-        endpoint: cloud.endpoint,
-        port: cloud.port,
-        rootCa: readFileSync(cloud.paths.ca, "utf8") + (more.moreCa ?? ""),
-      },
-      thing: {
-        name: THING,
-        certificate: identity.certificatePem,
-        privateKey: identity.privateKeyPem,
-      },
-      ...(more.ota === undefined ? {} : { ota: more.ota }),
-    });
-    const desk = new Desk(cloud, new Device({ module, configuration, ...more.device }));
+    const cloud = await startRoomyCloud({}, more.cloud);
+    const configuration = await configurationOf(cloud, THING, more);
+    return Desk.on(cloud, { module, configuration, ...more.device });
+  }
+
+  /** A desk with a cloud that is there already, whose device is connected. */
+  static async on(cloud: LocalCloud, device: DeviceOptions): Promise<Desk> {
+    const desk = new Desk(cloud, new Device(device));
     desk.device.powerOn();
     await desk.until("the device connects", () => desk.textsOf(Event.MQTT_CONNECTED).length > 0);
     return desk;

@@ -1,11 +1,14 @@
-// A desk for updates: a device with a sample application, the local cloud, an HTTPS server that goes
-// wrong as a test says, a pair of keys, and a clock that runs faster than the wall's. Nothing stands
-// in for a part of the product. For the end-to-end tests of updates.
+// A desk for updates: a device with a sample application, the local cloud, an HTTPS server that
+// goes wrong as a test says, a pair of keys, and a clock that runs faster than the wall's. Nothing
+// stands in for a part of the product. For the end-to-end tests of updates.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { ABI_VERSION, Event, nameOf, OtaState } from "../../../host-node/src/abi.js";
-import type { ExecutionDescription } from "../../../host-node/src/cloud/index.js";
+import type {
+  ExecutionDescription,
+  LocalCloudOptions,
+} from "../../../host-node/src/cloud/index.js";
 import type { DeviceOptions } from "../../../host-node/src/device.js";
 import { FlashImage } from "../../../host-node/src/flash_image.js";
 import {
@@ -17,8 +20,9 @@ import {
 } from "../../../host-node/src/image/index.js";
 import { onCleanUp } from "../cloud_support.js";
 import { fastClock } from "./e2e_clock.js";
+import { startRoomyCloud } from "./e2e_world.js";
 import { FaultServer, type FaultServerOptions } from "./fault_server.js";
-import { Desk, THING } from "./shadow_jobs_desk.js";
+import { configurationOf, Desk, THING } from "./shadow_jobs_desk.js";
 
 export const FIRST_VERSION = "1.0.0";
 const CLOCK_FACTOR = 20;
@@ -29,6 +33,7 @@ export interface UpdateDeskOptions {
   readonly ota?: object;
   readonly server?: Partial<FaultServerOptions>;
   readonly device?: Partial<DeviceOptions>;
+  readonly cloud?: Partial<LocalCloudOptions>;
   readonly clockFactor?: number;
 }
 
@@ -39,23 +44,34 @@ export class UpdateDesk {
   private constructor(
     readonly desk: Desk,
     readonly server: FaultServer,
-    readonly module: Uint8Array,
+    readonly options: DeviceOptions & { readonly module: Uint8Array },
   ) {}
 
   static async set(module: Uint8Array, options: UpdateDeskOptions = {}): Promise<UpdateDesk> {
     const server = await FaultServer.start({ body: new Uint8Array(), ...options.server });
     onCleanUp(() => server.close());
-    const desk = await Desk.around(module, {
-      ota: options.ota ?? { publicKey: keys.publicKey },
-      moreCa: server.ca,
-      device: {
-        version: FIRST_VERSION,
-        clock: fastClock(options.clockFactor ?? CLOCK_FACTOR),
-        flash: FlashImage.inMemory(),
-        ...options.device,
-      },
-    });
-    return new UpdateDesk(desk, server, module);
+    const cloud = await startRoomyCloud({}, options.cloud);
+    const { ota = { publicKey: keys.publicKey } } = options;
+    const configuration = await configurationOf(cloud, THING, { ota, moreCa: server.ca });
+    const device = {
+      module,
+      configuration,
+      version: FIRST_VERSION,
+      clock: fastClock(options.clockFactor ?? CLOCK_FACTOR),
+      flash: FlashImage.inMemory(),
+      ...options.device,
+    };
+    return new UpdateDesk(await Desk.on(cloud, device), server, device);
+  }
+
+  /** The same thing in another device, made of what the flash file of the first one holds. */
+  async revived(): Promise<UpdateDesk> {
+    const { cloud } = this.desk;
+    return new UpdateDesk(await Desk.on(cloud, this.options), this.server, this.options);
+  }
+
+  get module(): Uint8Array {
+    return this.options.module;
   }
 
   get device() {
@@ -101,6 +117,16 @@ export class UpdateDesk {
     const times = () =>
       this.desk.valuesOf(Event.OTA_STATE).filter((value) => value === state).length;
     await this.desk.until(`state ${nameOf(OtaState, state)}`, () => times() >= count);
+  }
+
+  /** Lives that the device has begun. */
+  get lives(): number {
+    return this.desk.valuesOf(Event.STORE_MOUNTED).length;
+  }
+
+  /** Percent of the update that the device has told last. */
+  get progress(): number {
+    return this.desk.valuesOf(Event.OTA_PROGRESS).at(-1) ?? 0;
   }
 
   /** The device runs, connected, in mode Normal, on the firmware of this version, off trial. */
