@@ -49,7 +49,7 @@ export abstract class Worker {
   abstract survives(): bool;
   /** The cloud has given the job up: stop. */
   abstract cancel(): void;
-  /** The device restarted during the job: what it came to meanwhile, told by finish(); else false. */
+  /** After a restart during the job: true when it came to a result meanwhile, told by finish(). */
   resolve(): bool {
     return false;
   }

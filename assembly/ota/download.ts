@@ -1,7 +1,7 @@
-// The download: chunks of the update from the server to the next slot, one at a time, each in flash
-// before the next is asked for. An interruption goes on by Range from the last whole sector; so does
-// a restart, from the checkpoint in the record, if the document announces the same SHA-256. ota.ts
-// performs the machine's actions with it.
+// The download: chunks of the update from the server to the next slot, one at a time, each in
+// flash before the next is asked for. An interruption goes on by Range from the last whole
+// sector; so does a restart, from the checkpoint in the record, if the document announces the
+// same SHA-256. ota.ts performs the machine's actions with it.
 
 import {
   Dataset,

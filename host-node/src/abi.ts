@@ -134,7 +134,10 @@ export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
 export const RestartScope = {
   /** the device: through the bootloader, which judges a firmware image on trial */
   DEVICE: 0,
-  /** the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  /**
+   * the module alone: chosen and loaded again; the firmware and its drivers stay as they are,
+   * connections end
+   */
   MODULE: 1,
 } as const;
 export type RestartScope = (typeof RestartScope)[keyof typeof RestartScope];

@@ -1,7 +1,7 @@
 // No fault, and no two of them, brick a device: each fault of power, network and server at every
-// chunk boundary and in the middle of every chunk of an update, power cuts at every call of the core
-// to its host and in every operation on flash, and pairs of all these. Whatever happens the device
-// ends connected on the old or the new firmware, off trial, and the job says which.
+// chunk boundary and in the middle of every chunk of an update, power cuts at every call of the
+// core to its host and in every operation on flash, and pairs of all these. Whatever happens the
+// device ends connected on the old or the new firmware, off trial, and the job says which.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

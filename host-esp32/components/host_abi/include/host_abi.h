@@ -122,7 +122,8 @@ enum host_reset_reason {
 enum host_restart_scope {
   /* the device: through the bootloader, which judges a firmware image on trial */
   HOST_RESTART_SCOPE_DEVICE = 0,
-  /* the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  /* the module alone: chosen and loaded again; the firmware and its drivers stay as they are,
+   * connections end */
   HOST_RESTART_SCOPE_MODULE = 1,
 };
 
