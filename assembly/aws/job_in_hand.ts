@@ -201,7 +201,7 @@ export function finishText(status: u8, reason: usize, size: i32): void {
 
 /** The reason of a result that was reached before a restart, where memory has forgotten it. */
 export function recallReason(reason: usize): void {
-  if (phase() == Phase.FINISHED && reasonSize == 0) {
+  if (phase() >= Phase.FINISHING && reasonSize == 0) {
     reasonSize = keepText(details + DETAIL_BYTES_MAX, reason, textSize(reason));
   }
 }
@@ -272,6 +272,7 @@ export function clear(): void {
   isHere = false;
   mustStart = false;
   wantsDocument = false;
+  progress.forgetUpdate();
   setPhase(Phase.NONE);
 }
 

@@ -109,7 +109,7 @@ export function request(): void {
   const ca = records.offset(Dataset.ROOT_CA);
   const status = httpGet(written, ca, records.size(Dataset.ROOT_CA));
   isRequesting = status >= 0;
-  if (status == Status.REFUSED) fail(Failure.NOT_HTTPS, 0);
+  if (status == Status.REFUSED || status == Status.INVALID_ARGUMENT) fail(Failure.NOT_HTTPS, 0);
   else if (status < 0) interrupt(Failure.CONNECTION, status);
 }
 

@@ -201,13 +201,14 @@ function conclude(): void {
   download.stop();
   order.release();
   isRecording = false;
-  record.setStage(Stage.ENDED);
-  record.setFailure(failure, detail);
   if (job.phase() == Phase.STARTED) {
+    record.setStage(Stage.ENDED);
+    record.setFailure(failure, detail);
     const isRefusal = failure < Failure.FAILED && !download.hasBegun;
     const status = isRefusal ? JobStatus.REJECTED : JobStatus.FAILED;
     job.finish(status, describe(failure, detail));
   } else {
+    record.setStage(Stage.NONE);
     record.write();
   }
   if (!download.hasBegun) return;

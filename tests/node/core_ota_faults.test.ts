@@ -220,6 +220,21 @@ describe("a fault during an update", () => {
   });
 });
 
+describe("a power cut around a checkpoint", () => {
+  const large = imageOf(NEXT_VERSION, { sizeBytes: 160 * 1024 });
+  const ofLarge: Update = { ...ofFirmware, offer: (device) => device.offer(large) };
+
+  it("goes on with nothing missing", () => {
+    for (let at = 60_000; at < 80_000; at += CHUNK_BYTES / 2) {
+      const cut: Fault = {
+        name: `the power fails at byte ${at}`,
+        arm: (device) => atPosition["the power fails"]!(device, at),
+      };
+      assert.equal(outcomeOf(ofLarge, cut), "SUCCEEDED", cut.name);
+    }
+  });
+});
+
 describe("a power cut during an update of the module alone", () => {
   for (const [name, update] of Object.entries({ "by url": ofModule, inline: inDocument })) {
     it(`${name}, at any call of the core, leaves the old or the new module`, () => {
