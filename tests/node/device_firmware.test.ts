@@ -347,7 +347,11 @@ test("run_without_an_application_boots_the_dump_and_a_flash_without_firmware_is_
   image.flash("factory", smallImage("7.1.0", smallModule("traps")));
   image.close();
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, [CLI, "run", ...args], { encoding: "utf8", timeout: 30_000 });
+    spawnSync(process.execPath, [CLI, "run", ...args], {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
   const booted = run("--json", "--flash", path);
   const boot = booted.stdout.split("\n").find((line) => line.includes('"boot"'));
   const { firmware, module } = JSON.parse(boot ?? "{}") as Record<string, unknown>;
