@@ -2,7 +2,7 @@
 // Node's https as it comes, and by curl with sha256sum. Each contestant connects anew and takes
 // the SHA-256 of what it got.
 
-import { execFile, fork, spawnSync } from "node:child_process";
+import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,18 +10,17 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { EventKind, INBOX_BYTES, Status } from "../../host-node/src/abi.js";
 import { realClock } from "../../host-node/src/clock.js";
 import { HttpPort } from "../../host-node/src/ports/http.js";
 import type { PortHost } from "../../host-node/src/ports/port_host.js";
 import type { Bench, Bout, Contestant } from "./bench.js";
+import { CURL, downloadByCurl, hasCurlAndSha256sum } from "./curl.js";
 import type { ServerFacts } from "./http_server.js";
 
 const BODY_BYTES = 1_500_000;
 const PORT = `http port, ${INBOX_BYTES}-byte reads`;
 const NODE = "https.get, as it comes";
-const CURL = "curl | sha256sum";
 
 /** The part of a core that downloads: asks for the next bytes whenever some came. */
 export function downloadByPort({ url, ca }: ServerFacts): Promise<string> {
@@ -62,20 +61,12 @@ async function downloadByNode({ url, ca }: ServerFacts): Promise<string> {
   });
 }
 
-async function downloadByCurl(url: string, caFile: string): Promise<string> {
-  const script = 'curl -s --cacert "$1" "$2" | sha256sum';
-  const { stdout } = await promisify(execFile)("sh", ["-c", script, "sh", caFile, url]);
-  return stdout.slice(0, stdout.indexOf(" "));
-}
-
 function checked(name: string, sha256: string, download: () => Promise<string>): Contestant {
   const run = async () => {
     if ((await download()) !== sha256) throw new Error(`${name} got other bytes`);
   };
   return { name, run };
 }
-
-const isThere = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
 
 async function open(): Promise<Bout> {
   const path = fileURLToPath(new URL("http_server.js", import.meta.url));
@@ -90,7 +81,7 @@ async function open(): Promise<Bout> {
     checked(NODE, sha256, () => downloadByNode(facts)),
   ];
   const notes = [`${BODY_BYTES} bytes, a new connection each time, the server in its own process`];
-  const hasCurl = isThere("curl") && isThere("sha256sum");
+  const hasCurl = hasCurlAndSha256sum();
   if (hasCurl) {
     contestants.push(checked(CURL, sha256, () => downloadByCurl(url, caFile)));
     notes.push("curl: with the start of its processes; the others run inside this one");

@@ -2,5 +2,6 @@
 
 import type { Bench } from "./bench.js";
 import { httpBench } from "./http.js";
+import { otaBench } from "./ota.js";
 
-export const BENCHES: readonly Bench[] = [httpBench];
+export const BENCHES: readonly Bench[] = [httpBench, otaBench];

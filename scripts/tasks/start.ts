@@ -11,7 +11,8 @@ import { Event } from "../../host-node/src/abi.js";
 import { Timeline } from "../../host-node/src/cli/timeline.js";
 import { runSteps, type StepResult } from "../../host-node/src/demo/run_steps.js";
 import { Stage } from "../../host-node/src/demo/stage.js";
-import { eventsOf, STEPS } from "../../host-node/src/demo/steps.js";
+import { eventsOf } from "../../host-node/src/demo/step.js";
+import { STEPS } from "../../host-node/src/demo/steps.js";
 import { packageRoot } from "../../host-node/src/package_root.js";
 
 interface Options {
@@ -30,11 +31,17 @@ const INTERRUPTED = 130;
 const EXPLANATION = `
 The device is the real core in WebAssembly, with its flash in a file; it speaks MQTT over mutual TLS
 to a real broker, and provisions itself with a claim certificate. Its state stays in the state
-directory: at the next start it boots provisioned. Remove the directory for a new device.
+directory: at the next start it boots provisioned, with the firmware that updates have brought, as
+long as the application is the same. Remove the directory for a new device.
+
+It takes updates that are signed with ota-key.pem of the state directory. While npm start runs:
+  npm run iot32 -- image pack assembly/apps/all.ts --version 2.0.0 -o fw.bin
+  npm run iot32 -- ota create -d .iot32/cloud -t <thing> --image fw.bin --key .iot32/ota-key.pem
 
 With --once: builds, boots a device with blank flash, claims, connects, sends three messages,
 receives one on devices/<thing>/command (the application must log it), applies a change of its
-shadow, runs a job, loses its power, and boots a second time, which must provision nothing. Exit
+shadow, runs a job, loses its power, and boots a second time, which must provision nothing; then it
+takes an update to firmware 2.0.0, and gives one to 3.0.0 up, because that fails its self-test. Exit
 code 0 when every step was observed, else 1.
 With --json it prints {"ok":true,"steps":[{"name","ok","detail"}...]}, and progress goes to stderr;
 without --once --json prints the timeline, one object a line.

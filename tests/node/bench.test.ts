@@ -48,7 +48,15 @@ test("contestant_that_fails_fails_the_bench", async () => {
 });
 
 test("table_has_a_row_for_each_contestant_with_its_ratio", () => {
-  const result: Result = { name: "a", medianMs: 1, minMs: 1, maxMs: 1, ratio: 2.5, samplesMs: [] };
+  const result: Result = {
+    name: "a",
+    medianMs: 1,
+    minMs: 1,
+    maxMs: 1,
+    ratio: 2.5,
+    samplesMs: [],
+    partsMs: {},
+  };
   const lines = tableOf([result, { ...result, name: "longer" }]);
   assert.equal(lines.length, 3);
   assert.match(lines[1]!, /^a {6}.*1\.0 ms +2\.50$/);

@@ -3,14 +3,16 @@
 // fail, at the step that waits for messages.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { STEPS } from "../../host-node/src/demo/steps.js";
+import { promisify } from "node:util";
+import { firmwareOf } from "../../host-node/src/boot/flasher.js";
 import { packageRoot } from "../../host-node/src/package_root.js";
+import { buildSample } from "./support/shadow_jobs_desk.js";
 
 interface Outcome {
   readonly code: number | null;
@@ -45,26 +47,49 @@ async function start(...options: string[]): Promise<Outcome> {
   return { code, lines, report: JSON.parse(lines[0]!) as Outcome["report"] };
 }
 
-test("start once takes a device from blank flash to a second boot, and says so in JSON", async () => {
+test("start once takes a device from blank flash to an update and a rollback, and says so in JSON", async () => {
   const { code, report } = await start("--once", "--json");
   assert.equal(report.ok, true, JSON.stringify(report, null, 2));
   assert.equal(code, 0);
   const names = report.steps.map(({ name }) => name);
-  assert.deepEqual(
-    names,
-    STEPS.map(({ name }) => name),
-  );
-  for (const name of ["boot", "claim", "connect", "telemetry", "command", "power-off"]) {
-    assert.ok(names.includes(name), `no step is called ${name}`);
-  }
+  assert.deepEqual(names, [
+    "build",
+    "cloud",
+    "boot",
+    "claim",
+    "connect",
+    "telemetry",
+    "command",
+    "shadow",
+    "job",
+    "power-off",
+    "second-boot",
+    "update",
+    "rollback",
+  ]);
   for (const step of report.steps) {
     assert.equal(step.ok, true, step.name);
     assert.notEqual(step.detail, "");
   }
+  const detailOf = (name: string) => report.steps.find((step) => step.name === name)?.detail ?? "";
+  assert.match(detailOf("update"), /firmware 1\.0\.0 became 2\.0\.0.*SUCCEEDED/);
+  assert.match(detailOf("rollback"), /2\.0\.0 is back.*FAILED, RolledBack:SelfTestFailed/);
 });
 
-/** Runs `npm start` until its device has connected, then presses Ctrl-C. */
-async function startUntilConnected(dir: string) {
+interface Line {
+  readonly type: string;
+  readonly name?: string;
+  readonly valueName?: string;
+  readonly text?: string;
+  readonly firmware?: { readonly version: string; readonly trial: boolean };
+}
+
+/** Runs `npm start` until a line of its timeline is the one that is waited for, then Ctrl-C. */
+async function startUntil(
+  dir: string,
+  isLast: (line: Line) => boolean,
+  onLine: (line: Line) => void = () => {},
+) {
   const script = join(packageRoot, "scripts", "run.mjs");
   const child = spawn(process.execPath, [script, "start", "--json", "--dir", dir], {
     cwd: packageRoot,
@@ -72,30 +97,59 @@ async function startUntilConnected(dir: string) {
   });
   const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const names: string[] = [];
-  const notes: string[] = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { type, name, text } = JSON.parse(line) as Record<string, string>;
-    if (type === "event") names.push(name ?? "");
-    if (type === "note") notes.push(text ?? "");
-    if (name === "PUBLISH_SUCCEEDED") child.kill("SIGINT");
+  const lines: Line[] = [];
+  let isDone = false;
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text) as Line;
+    lines.push(line);
+    onLine(line);
+    if (!isDone && isLast(line)) {
+      isDone = true;
+      child.kill("SIGINT");
+    }
   }
   clearTimeout(limit);
-  return { code: await closed, names, notes };
+  const names = lines.flatMap(({ type, name }) => (type === "event" ? [name] : []));
+  const notes = lines.flatMap(({ type, text }) => (type === "note" ? [text ?? ""] : []));
+  const firmware = lines.flatMap(({ firmware }) =>
+    firmware === undefined ? [] : [`${firmware.version}${firmware.trial ? " on trial" : ""}`],
+  );
+  const states = lines.flatMap(({ name, valueName }) => (name === "OTA_STATE" ? [valueName] : []));
+  return { code: await closed, names, notes, firmware, states };
 }
 
-test("start keeps its device until the next start, which boots it provisioned and says so", async () => {
+/** What a person does in a second terminal: firmware 2.0.0 to the device that `npm start` shows. */
+function orderUpdate(dir: string, image: string, thing: string): Promise<unknown> {
+  const cli = join(packageRoot, "scripts", "run.mjs");
+  const options = ["--thing", thing, "--image", image, "--key", join(dir, "ota-key.pem")];
+  const args = [cli, "iot32", "ota", "create", "--dir", join(dir, "cloud"), ...options, "--detach"];
+  return promisify(execFile)(process.execPath, args);
+}
+
+test("start keeps its device until the next start, with what an update has brought meanwhile", async () => {
   const dir = mkdtempSync(join(tmpdir(), "iot32-start-"));
   try {
-    const first = await startUntilConnected(dir);
+    const image = join(dir, "fw.bin");
+    writeFileSync(image, firmwareOf((await buildSample("all", "release")).wasm, "2.0.0"));
+    let ordered: Promise<unknown> | undefined;
+    const order = ({ text = "" }: Line): void => {
+      const thing = /^thing (\S+), certificate/.exec(text)?.[1];
+      if (thing !== undefined) ordered ??= orderUpdate(dir, image, thing);
+    };
+    const first = await startUntil(dir, ({ name }) => name === "JOB_FINISHED", order);
+    await ordered;
     assert.equal(first.code, 0);
     assert.ok(first.names.includes("PROVISIONED"));
-    const second = await startUntilConnected(dir);
+    assert.ok(!first.notes.some((text) => text.startsWith("provisioned in an earlier run")));
+    assert.deepEqual(first.firmware, ["1.0.0", "2.0.0 on trial"]);
+    assert.equal(first.states.at(-1), "CONFIRMED");
+    const second = await startUntil(dir, ({ name }) => name === "PUBLISH_SUCCEEDED");
     assert.equal(second.code, 0);
     assert.ok(second.names.includes("MQTT_CONNECTED"));
     assert.ok(!second.names.includes("PROVISIONING"));
     assert.ok(second.notes.some((text) => text.startsWith("provisioned in an earlier run")));
-    assert.ok(!first.notes.some((text) => text.startsWith("provisioned in an earlier run")));
+    assert.deepEqual(second.firmware, ["2.0.0"]);
+    assert.deepEqual(second.states, []);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

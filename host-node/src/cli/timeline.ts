@@ -175,7 +175,7 @@ const VALUE_NAMES: Readonly<Record<string, Readonly<Record<string, number>>>> = 
 const EMBEDDED_MODULE = 255;
 
 /** "boot, power on: iot32 1.1.0 in ota_1 (on trial), module in wasm_0". */
-function bootWords({ name, firmware, module }: BootReport): string {
+export function bootWords({ name, firmware, module }: BootReport): string {
   const trial = (isOnTrial: boolean): string => (isOnTrial ? " (on trial)" : "");
   const { project, version, label } = firmware;
   const words = `boot, ${lower(name)}: ${project} ${version} in ${label}${trial(firmware.trial)}`;

@@ -245,6 +245,8 @@ export class Broker implements GateBroker, ConnectionListener {
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: "TLSv1.2",
+      // Packets are small, and Nagle's algorithm would hold each back for the ACK of the one before.
+      noDelay: true,
       // A resumed session would not show the client's certificate again.
       secureOptions: constants.SSL_OP_NO_TICKET,
     });

@@ -3,7 +3,7 @@
 // timeline's; the cloud's side is here. Used by journal.ts, stage.ts and `npm start`.
 
 import { Event, Mode, nameOf } from "../abi.js";
-import { describeEvent, type Saying } from "../cli/timeline.js";
+import { bootWords, describeEvent, type Saying } from "../cli/timeline.js";
 import type {
   LocalCloud,
   PresenceConnected,
@@ -12,12 +12,12 @@ import type {
   PublishEvent,
   RuleEvent,
 } from "../cloud/index.js";
-import type { Device, TrapReport } from "../device.js";
+import type { BootReport, Device, TrapReport } from "../device.js";
 import type { PinChange } from "../ports/gpio.js";
 import type { LogLine, SystemEvent } from "../ports/log.js";
 
 export type Observation =
-  | { readonly type: "boot"; readonly reason: string }
+  | { readonly type: "boot"; readonly report: BootReport }
   | { readonly type: "event"; readonly event: SystemEvent }
   | { readonly type: "log"; readonly line: LogLine }
   | { readonly type: "pin"; readonly change: PinChange }
@@ -32,7 +32,7 @@ export type Observation =
 type See = (observation: Observation) => void;
 
 export function watchDevice(device: Device, see: See): void {
-  device.on("boot", ({ name }) => see({ type: "boot", reason: name }));
+  device.on("boot", (report) => see({ type: "boot", report }));
   device.on("event", (event) => see({ type: "event", event }));
   device.on("log", (line) => see({ type: "log", line }));
   device.on("pin", (change) => see({ type: "pin", change }));
@@ -107,7 +107,7 @@ export function describeCloud(observation: Observation): Saying | null {
 export function inShort(observation: Observation): string {
   switch (observation.type) {
     case "boot":
-      return `boot (${lowerWords(observation.reason)})`;
+      return bootWords(observation.report);
     case "event": {
       const { kind, text } = describeEvent(observation.event);
       return `${kind} ${text}`;

@@ -2,7 +2,7 @@
 // Called by `npm start -- --once`.
 
 import type { Stage } from "./stage.js";
-import type { Step, StepContext } from "./steps.js";
+import type { Step, StepContext } from "./step.js";
 
 export interface StepResult {
   readonly name: string;

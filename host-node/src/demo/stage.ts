@@ -2,12 +2,15 @@
 // shows. The parts come up one after the other, on request, because in `--once` each is a step that
 // may fail. Whatever happens is told to the journal, and to the timeline if there is one.
 
+import { createPublicKey } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { firmwareOf } from "../boot/flasher.js";
 import { type BuildResult, buildModule } from "../build.js";
 import type { Saying, Timeline } from "../cli/timeline.js";
-import { LocalCloud } from "../cloud/index.js";
+import { LocalCloud, type Update } from "../cloud/index.js";
 import { Device } from "../device.js";
+import { type KeyPairPem, makeKeyPair } from "../image/index.js";
 import { DEFAULT_NETWORKS } from "../ports/wifi.js";
 import { Journal } from "./journal.js";
 import { describeCloud, watchCloud, watchDevice } from "./observation.js";
@@ -20,8 +23,19 @@ export interface StageOptions {
   readonly timeline?: Timeline;
 }
 
-/** The configuration document of a device that is to provision itself with the cloud's claim. */
-export function claimConfiguration(cloud: LocalCloud, claim: object = {}): string {
+/** Version of the firmware that the device comes with; updates bring others. */
+export const FIRST_VERSION = "1.0.0";
+const OWNER_ONLY = 0o600;
+
+/**
+ * The configuration document of a device that is to provision itself with the cloud's claim.
+ * `claim` replaces members of its claim, `more` brings members of the document.
+ */
+export function claimConfiguration(
+  cloud: LocalCloud,
+  claim: object = {},
+  more: object = {},
+): string {
   const [network] = DEFAULT_NETWORKS;
   return JSON.stringify({
     wifi: { ssid: network?.ssid, password: network?.password },
@@ -36,7 +50,17 @@ export function claimConfiguration(cloud: LocalCloud, claim: object = {}): strin
       privateKey: readFileSync(cloud.paths.claimKey, "utf8"),
       ...claim,
     },
+    ...more,
   });
+}
+
+/** The keys of a directory's updates; the same each time, because its device was told the public
+ * one. The file is what `iot32 ota create --key` takes. */
+function keysIn(file: string): KeyPairPem {
+  if (!existsSync(file)) writeFileSync(file, makeKeyPair().privateKey, { mode: OWNER_ONLY });
+  const privateKey = readFileSync(file, "utf8");
+  const publicKey = createPublicKey(privateKey).export({ type: "spki", format: "pem" });
+  return { privateKey, publicKey: publicKey.toString() };
 }
 
 export class Stage {
@@ -70,6 +94,16 @@ export class Stage {
     return join(this.options.dir, "device.bin");
   }
 
+  /** Private key, PEM: the device takes updates that are signed with it, and no others. */
+  get keyFile(): string {
+    return join(this.options.dir, "ota-key.pem");
+  }
+
+  /** State directory of the cloud. */
+  get cloudDirectory(): string {
+    return join(this.options.dir, "cloud");
+  }
+
   /** Whether an earlier run left a device in the directory. */
   get hasDevice(): boolean {
     return existsSync(this.flashFile);
@@ -95,7 +129,7 @@ export class Stage {
     const portFile = join(dir, "port");
     const port = existsSync(portFile) ? Number(readFileSync(portFile, "utf8")) : 0;
     try {
-      this.currentCloud = await LocalCloud.start({ dir: join(dir, "cloud"), port });
+      this.currentCloud = await LocalCloud.start({ dir: this.cloudDirectory, port });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
       throw new Error(
@@ -107,13 +141,22 @@ export class Stage {
     return this.currentCloud;
   }
 
-  /** Puts the power on: a device with nothing but the flash file, which is made when missing. */
-  startDevice(): Device {
+  private get builtModule(): Uint8Array {
     if (this.module === null) throw new Error("the application has not been built");
+    return this.module;
+  }
+
+  /**
+   * Puts the power on: a device with nothing but the flash file, which is made when missing. What
+   * updates have brought to it stays, as long as the application is the same.
+   */
+  startDevice(): Device {
+    const { publicKey } = keysIn(this.keyFile);
     const device = new Device({
-      module: this.module,
+      module: this.builtModule,
+      version: FIRST_VERSION,
       flash: this.flashFile,
-      configuration: claimConfiguration(this.cloud),
+      configuration: claimConfiguration(this.cloud, {}, { ota: { publicKey } }),
     });
     this.currentDevice = device;
     // First the line that says what happened, then whatever is concluded from it.
@@ -121,6 +164,15 @@ export class Stage {
     watchDevice(device, this.journal.see);
     device.powerOn();
     return device;
+  }
+
+  /** Rolls the same application out to a thing, as firmware of another version. */
+  rollOut(version: string, thing: string): Update {
+    return this.cloud.createUpdate({
+      things: [thing],
+      image: firmwareOf(this.builtModule, version),
+      privateKeyPem: keysIn(this.keyFile).privateKey,
+    });
   }
 
   /** Cuts the power; what is left of the device is its flash file. */

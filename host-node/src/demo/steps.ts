@@ -1,34 +1,14 @@
 // The main job, step by step, each judged by what was observed: a device with blank flash boots,
-// provisions itself by claim, connects, talks both ways, loses its power, and comes back without
-// provisioning anything. `npm start -- --once` runs this list; a new ability adds its step here.
+// provisions itself by claim, connects, talks both ways, loses its power, comes back without
+// provisioning anything, and takes updates (update_steps.ts). `npm start -- --once` runs this list;
+// a new ability adds its step here.
 
 import { isDeepStrictEqual } from "node:util";
-import { Event, JobStatus, Mode } from "../abi.js";
+import { Event, JobStatus } from "../abi.js";
 import type { PinChange } from "../ports/gpio.js";
-import type { SystemEvent } from "../ports/log.js";
 import { isOwnMessage, type Observation, shortId } from "./observation.js";
-import type { Stage } from "./stage.js";
-
-/** What a step has to work with. */
-export interface StepContext {
-  readonly stage: Stage;
-  /** Place in the journal where this step began. */
-  readonly mark: number;
-  /** Thing name, once a step has learned it. */
-  thing: string;
-  /** Waits, within the step's deadline, for something since the step began (or since `mark`). */
-  until<T>(
-    expected: string,
-    find: (since: readonly Observation[]) => T | undefined | false,
-    mark?: number,
-  ): Promise<T>;
-}
-
-export interface Step {
-  readonly name: string;
-  /** Resolves to what was observed, for a person; throws when it was not as it should be. */
-  run(context: StepContext): Promise<string>;
-}
+import { eventsOf, firstEvent, isNormal, require, type Step, type StepContext } from "./step.js";
+import { rollback, update } from "./update_steps.js";
 
 interface ShadowState {
   readonly reported?: object;
@@ -42,29 +22,12 @@ const BLINKS = 3;
 /** Telemetry messages that must come through. */
 const MESSAGES = 3;
 
-export function eventsOf(seen: readonly Observation[], kind: Event): SystemEvent[] {
-  return seen.flatMap((item) =>
-    item.type === "event" && item.event.event === kind ? [item.event] : [],
-  );
-}
-
-const firstEvent = (seen: readonly Observation[], kind: Event): SystemEvent | undefined =>
-  eventsOf(seen, kind)[0];
-
-function isNormal(seen: readonly Observation[]): boolean {
-  return eventsOf(seen, Event.MODE_CHANGED).at(-1)?.value === Mode.NORMAL;
-}
-
 /** Ids of the certificates that a thing may connect with. */
 function activeCertificates({ stage, thing }: StepContext): string[] {
   const certificates = stage.cloud.certificates();
   return certificates
     .filter((certificate) => certificate.status === "ACTIVE" && certificate.thing === thing)
     .map((certificate) => certificate.id);
-}
-
-function require(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
 }
 
 const build: Step = {
@@ -298,4 +261,6 @@ export const STEPS: readonly Step[] = [
   job,
   powerOff,
   secondBoot,
+  update,
+  rollback,
 ];

@@ -76,6 +76,8 @@ export class MqttConnection {
       ...(isIP(endpoint.host) === 0 ? { servername: endpoint.host } : {}),
       ...(endpoint.port === ALPN_PORT ? { ALPNProtocols: [ALPN_MQTT] } : {}),
     });
+    // Packets are small, and Nagle's algorithm would hold each back for the ACK of the one before.
+    socket.setNoDelay();
     socket.once("connect", () => this.enter("tls"));
     socket.once("secureConnect", () => this.enter("connect"));
     // First of all listeners: the cause must be known before the client reacts.

@@ -11,7 +11,7 @@ import { type CertificateRecord, LocalCloud } from "../../../host-node/src/cloud
 import { Journal } from "../../../host-node/src/demo/journal.js";
 import { type Observation, watchDevice } from "../../../host-node/src/demo/observation.js";
 import { claimConfiguration } from "../../../host-node/src/demo/stage.js";
-import { eventsOf } from "../../../host-node/src/demo/steps.js";
+import { eventsOf } from "../../../host-node/src/demo/step.js";
 import { Device, type DeviceOptions } from "../../../host-node/src/device.js";
 import { packageRoot } from "../../../host-node/src/package_root.js";
 import { onCleanUp, temporaryDirectory } from "../cloud_support.js";
