@@ -11,8 +11,6 @@
 
 #include "slot_flash.h"
 
-struct ota_session;
-
 /* Where an update goes. */
 struct ota_place {
   uint32_t slot;
