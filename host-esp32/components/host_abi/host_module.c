@@ -2,7 +2,7 @@
 // limit of linear memory, and memory that is taken beforehand; for them m3_env.h is included, with
 // the same macros as wasm3 itself was built with. After a trap nothing of the runtime is called any
 // more: the call site of a function that failed to compile would jump into a struct (see
-// docs/decisions/0006-compile-at-load.md). Called by host_loop.c.
+// docs/decisions/0006-compile-when-called.md). Called by host_loop.c.
 
 #include "host_module.h"
 

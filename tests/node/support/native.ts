@@ -89,11 +89,19 @@ export function buildNative(
   defines: readonly string[] = [],
 ): void {
   const { source, objects } = wasm3();
-  const includes = ["-isystem", source, "-I", join(HOST_ABI, "include"), "-I", HOST_LINUX];
-  const options = [...STRICT, ...SANITIZERS, ...defines, ...includes];
-  execFileSync("gcc", [...options, ...sources, ...objects, "-lm", "-pthread", "-o", program], {
-    stdio: "pipe",
-  });
+  const options = [...SANITIZERS, ...defines, "-isystem", source];
+  compileStrict(program, [...sources, ...objects], options);
+}
+
+/** Compiles our sources, which need no wasm3, with every warning and these options. */
+export function compileStrict(
+  program: string,
+  sources: readonly string[],
+  options: readonly string[],
+): void {
+  const includes = ["-I", join(HOST_ABI, "include"), "-I", HOST_LINUX];
+  const all = [...STRICT, ...options, ...includes, ...sources];
+  execFileSync("gcc", [...all, "-lm", "-pthread", "-o", program], { stdio: "pipe" });
 }
 
 export const cFiles = (folder: string): string[] =>

@@ -33,7 +33,7 @@ struct host_module_options {
   uint32_t memory_bytes_max;
   /* wasm3's stack of values: ends endless recursion with a trap, where the C stack is larger. */
   uint32_t value_stack_bytes;
-  /* Compile every function at load (docs/decisions/0006-compile-at-load.md). */
+  /* Compile every function at load (docs/decisions/0006-compile-when-called.md). */
   bool is_compiled_at_load;
   /* May be NULL. */
   host_call_hook on_call;
