@@ -78,6 +78,11 @@ bool host_post(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_
   return host_post_then(kind, a, b, payload, size, NULL, NULL);
 }
 
+bool host_answer(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size) {
+  const struct host_queue_item event = {.kind = kind, .a = a, .b = b, .size = size, .is_answer = true};
+  return loop.queue != NULL && host_queue_post(loop.queue, &event, payload);
+}
+
 int32_t host_sys_restart(uint32_t scope) {
   if (scope > HOST_RESTART_SCOPE_MODULE) {
     return HOST_STATUS_INVALID_ARGUMENT;

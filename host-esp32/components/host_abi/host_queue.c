@@ -105,7 +105,7 @@ bool host_queue_post(struct host_queue *queue, const struct host_queue_item *eve
   const uint32_t life = queue->life;
   const bool may_wait = queue->consumer != host_os_self();
   while (queue->is_open && queue->life == life && !is_queued) {
-    if (may_wait && queue->count >= queue->count_max) {
+    if (may_wait && !event->is_answer && queue->count >= queue->count_max) {
       host_os_wait(queue->monitor, HOST_OS_FOR_EVER);
       continue;
     }

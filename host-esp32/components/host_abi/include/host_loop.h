@@ -80,7 +80,12 @@ struct host_loop_options {
  * has begun; nothing was queued. */
 bool host_post(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size);
 
-/* The same; on_dispatched is called in the core's task after the core has seen the event. */
+/* Queues the outcome of something that an import has accepted. As host_post, but it does not wait for
+ * room: ports bound what they accept, and a task for which the core may wait (ota_write waits for
+ * the flash) must not wait for the core. */
+bool host_answer(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size);
+
+/* As host_post; on_dispatched is called in the core's task after the core has seen the event. */
 bool host_post_then(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size,
                     host_dispatched on_dispatched, void *context);
 

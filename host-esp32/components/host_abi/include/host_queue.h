@@ -20,6 +20,8 @@ struct host_queue_item {
   int32_t a;
   int32_t b;
   uint32_t size;
+  /* It does not wait for room: see host_answer. */
+  bool is_answer;
   host_dispatched on_dispatched;
   void *context;
   uint8_t payload[];
