@@ -9,6 +9,11 @@ export interface Clock {
   /** Calls `fire` once, after `ms` (0: on the next turn, in the order of the calls). */
   setTimer(ms: number, fire: () => void): TimerHandle;
   clearTimer(handle: TimerHandle): void;
+  /**
+   * Calls `fire` when the callback that runs now has returned, before any timer. A clock without it
+   * is one for which everything that happens is a timer.
+   */
+  soon?(fire: () => void): void;
 }
 
 /** Node keeps immediates and timeouts apart, and clearing one as the other corrupts its count. */
@@ -34,4 +39,5 @@ export const realClock: Clock = {
   clearTimer: (handle) => {
     if (handle instanceof RealTimer) handle.clear();
   },
+  soon: queueMicrotask,
 };

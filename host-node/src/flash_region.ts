@@ -1,10 +1,14 @@
 // One partition as the device works on it: NOR flash (ports/nor.ts) whose every operation is kept
 // at once, also when a power cut strikes in the middle of it. What is kept is therefore always what
-// a device would find after losing power. Made by FlashImage.region(); used by the ports and boot/.
+// a device would find after losing power. Operations that are answered together may be kept
+// together. Made by FlashImage.region(); used by the ports and boot/.
 
 import { type NorFlash, SECTOR_BYTES } from "./ports/nor.js";
 
 export class FlashRegion {
+  /** What together() has to keep; null outside of it. */
+  private unkept: { start: number; end: number } | null = null;
+
   constructor(
     readonly label: string,
     readonly nor: NorFlash,
@@ -38,9 +42,31 @@ export class FlashRegion {
     }
   }
 
+  /**
+   * Performs operations on neighbouring ranges and keeps them with one write, also when one of them
+   * throws: a file's write costs more than the operation. It must not be nested.
+   */
+  together(work: () => void): void {
+    const unkept = { start: this.size, end: 0 };
+    this.unkept = unkept;
+    try {
+      work();
+    } finally {
+      this.unkept = null;
+      this.persist(unkept.start, unkept.end - unkept.start);
+    }
+  }
+
   /** Brings a range to where it is kept; what is outside the partition does not exist. */
   persist(offset: number, size: number): void {
     const end = Math.min(offset + size, this.size);
-    if (offset >= 0 && offset < end) this.keep(offset, this.nor.bytes.subarray(offset, end));
+    if (offset < 0 || offset >= end) return;
+    const { unkept } = this;
+    if (unkept === null) {
+      this.keep(offset, this.nor.bytes.subarray(offset, end));
+      return;
+    }
+    unkept.start = Math.min(unkept.start, offset);
+    unkept.end = Math.max(unkept.end, end);
   }
 }

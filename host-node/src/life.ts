@@ -50,6 +50,7 @@ interface QueuedEvent extends CoreEvent {
 }
 
 const NOTHING = new Uint8Array();
+const STEPS_PER_TURN_MAX = 8;
 
 export class Life implements PortHost {
   readonly clock: Clock;
@@ -62,7 +63,11 @@ export class Life implements PortHost {
   private readonly ota: OtaPort;
   private readonly crypto: CryptoPort;
   private readonly queue: QueuedEvent[] = [];
+  /** The next step waits for a turn. */
   private turn: TimerHandle = null;
+  /** It follows as soon as what runs now has returned. */
+  private isDue = false;
+  private isStepping = false;
   private tick: TimerHandle = null;
   private isOver = false;
 
@@ -99,7 +104,10 @@ export class Life implements PortHost {
     this.http = new HttpPort(this, network);
     this.crypto = new CryptoPort(this);
     this.core = this.loadCore(options, software.module.bytes);
-    this.post(EventKind.BOOT, reason, 0, software.bootPayload(options.mac));
+    const payload = software.bootPayload(options.mac);
+    this.queue.push({ kind: EventKind.BOOT, a: reason, b: 0, payload, onDispatched: undefined });
+    // Whoever puts the power on has time until then to listen.
+    this.stepNextTurn();
   }
 
   private loadCore(options: LifeOptions, module: Uint8Array): Core {
@@ -132,10 +140,24 @@ export class Life implements PortHost {
   ): void {
     if (this.isOver) return;
     this.queue.push({ kind, a, b, payload, onDispatched });
-    this.schedule();
+    this.stepSoon();
   }
 
-  private schedule(): void {
+  /** A turn costs more than most steps, and an update has thousands of them. */
+  private stepSoon(): void {
+    if (this.isStepping || this.isDue || this.turn !== null) return;
+    if (this.clock.soon === undefined) {
+      this.stepNextTurn();
+      return;
+    }
+    this.isDue = true;
+    this.clock.soon(() => {
+      this.isDue = false;
+      this.step();
+    });
+  }
+
+  private stepNextTurn(): void {
     if (this.turn !== null || this.queue.length === 0) return;
     this.turn = this.clock.setTimer(0, () => {
       this.turn = null;
@@ -143,22 +165,34 @@ export class Life implements PortHost {
     });
   }
 
-  /** Dispatches the oldest event. Called by the clock only: steps never nest. */
+  /**
+   * Dispatches the oldest events, one after the other, and what they make happen at once. Called by
+   * the clock only: steps never nest. Sockets and timers get their turn after some steps.
+   */
   private step(): void {
-    const event = this.queue.shift();
-    if (event === undefined || this.isOver) return;
+    this.isStepping = true;
     try {
-      const wait = this.core.dispatch(event, Math.floor(this.clock.now()));
-      if (this.sys.restartScope !== null) {
-        this.restart(this.sys.restartScope);
-      } else {
-        this.setTick(wait);
-        event.onDispatched?.();
-      }
+      for (let left = STEPS_PER_TURN_MAX; left > 0 && this.dispatchNext(); left--) {}
     } catch (error) {
       this.finishBroken(error);
+    } finally {
+      this.isStepping = false;
     }
-    this.schedule();
+    this.stepNextTurn();
+  }
+
+  /** False when nothing is left to dispatch. */
+  private dispatchNext(): boolean {
+    const event = this.queue.shift();
+    if (event === undefined || this.isOver) return false;
+    const wait = this.core.dispatch(event, Math.floor(this.clock.now()));
+    if (this.sys.restartScope !== null) {
+      this.restart(this.sys.restartScope);
+      return false;
+    }
+    this.setTick(wait);
+    event.onDispatched?.();
+    return true;
   }
 
   private restart(scope: RestartScope): void {

@@ -70,6 +70,29 @@ test("list_of_benches_names_them_and_an_unknown_one_is_refused", async () => {
   await assert.rejects(bench("http", "--runs", "0"), /--runs/);
 });
 
+test("contestant_that_measures_itself_counts_as_it_says_with_medians_of_its_parts", async () => {
+  const samples = [9, 9, 9, 5, 1, 3].map((ms) => ({ ms, parts: { half: ms / 2 } }));
+  const run = async () => samples.shift();
+  const bout = { ...boutOf([], [], "a"), contestants: [{ name: "a", run }] };
+  const [result] = await measure(bout, 3);
+  assert.deepEqual([result?.medianMs, result?.partsMs], [3, { half: 1.5 }]);
+  assert.match(tableOf([result!])[2]!, /^ {2}half +1\.5 ms *$/);
+});
+
+test("ota_bench_updates_devices_that_write_and_verify_and_says_so_in_json", async () => {
+  const { stdout } = await bench("ota", "--runs", "1", "--json");
+  const { results } = JSON.parse(stdout) as { results: Result[] };
+  assert.ok(results.every(({ medianMs }) => medianMs > 0));
+  const devices = results.filter(({ name }) => name.startsWith("device"));
+  assert.equal(devices.length, 2);
+  for (const { medianMs, partsMs } of devices) {
+    const [download, verify, answer] = Object.values(partsMs);
+    assert.equal(Object.keys(partsMs).length, 3);
+    assert.ok(download! > 0 && verify! > 0 && answer! > 0);
+    assert.equal(download! + verify!, medianMs);
+  }
+});
+
 test("http_bench_measures_the_port_and_says_so_in_json", async () => {
   const { stdout } = await bench("http", "--runs", "1", "--json");
   const { results } = JSON.parse(stdout) as { results: Result[] };

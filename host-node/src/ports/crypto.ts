@@ -55,6 +55,11 @@ const POINT_UNCOMPRESSED = 4;
 /** Signatures of AWS and OpenSSL come with s in either half of its range (FIPS 186-5, 6.4). */
 const EITHER_S = { prehash: false, lowS: false, format: "compact" } as const;
 
+/** Bits of the library's window over the base point. Its table for 8 takes longer to make than all
+ * the rest of an update, and pays only for who verifies many signatures. */
+const BASE_WINDOW_BITS = 2;
+p256.Point.BASE.precompute(BASE_WINDOW_BITS, true);
+
 /** Whether the bytes are a point on P-256; the library throws where they are not. */
 function isPublicKey(key: Uint8Array): boolean {
   if (key[0] !== POINT_UNCOMPRESSED) return false;

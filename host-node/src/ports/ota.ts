@@ -159,7 +159,7 @@ export class OtaPort implements Contract {
     session.accepted += bytes.length;
     session.isDigestAsked = false;
     session.digested = null;
-    const copy = Uint8Array.from(bytes);
+    const copy = Buffer.from(bytes);
     return this.accept(() => {
       session.writer.append(copy);
       return undefined;

@@ -32,7 +32,7 @@ export class SlotWriter {
   append(bytes: Uint8Array): void {
     const all = this.held.length === 0 ? bytes : Buffer.concat([this.held, bytes]);
     const whole = all.length - (all.length % UNIT_BYTES);
-    this.held = all.slice(whole);
+    this.held = whole === all.length ? NOTHING : new Uint8Array(all.subarray(whole));
     this.program(all.subarray(0, whole));
   }
 
@@ -59,9 +59,14 @@ export class SlotWriter {
   }
 
   private program(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
     const start = this.position;
     this.position += bytes.length;
-    if (bytes.length > 0) this.eraseVouchers();
+    this.region.together(() => this.programAt(start, bytes));
+  }
+
+  private programAt(start: number, bytes: Uint8Array): void {
+    this.eraseVouchers();
     for (let at = 0; at < bytes.length; ) {
       const offset = start + at;
       if (offset % SECTOR_BYTES === 0) this.region.erase(offset);

@@ -11,6 +11,7 @@ export function fastClock(factor: number): Clock {
     now: () => start + (realClock.now() - start) * factor,
     setTimer: (ms, fire) => realClock.setTimer(ms / factor, fire),
     clearTimer: realClock.clearTimer,
+    soon: queueMicrotask,
   };
 }
 
