@@ -10,6 +10,7 @@
 
 #include "esp_eth.h"
 #include "esp_event.h"
+#include "esp_idf_version.h"
 #include "esp_log.h"
 #include "esp_netif.h"
 #include "host_os.h"
@@ -71,12 +72,21 @@ static void on_address(void *context, esp_event_base_t base, int32_t id, void *d
   }
 }
 
+/* What ESP-IDF links with OpenETH: QEMU's has the registers that every PHY has. */
+static esp_eth_phy_t *new_phy(const eth_phy_config_t *config) {
+#if ESP_IDF_VERSION_MAJOR >= 6
+  return esp_eth_phy_new_generic(config);
+#else
+  return esp_eth_phy_new_dp83848(config);
+#endif
+}
+
 static esp_err_t install_driver(void) {
   const eth_mac_config_t mac = ETH_MAC_DEFAULT_CONFIG();
   eth_phy_config_t phy = ETH_PHY_DEFAULT_CONFIG();
   phy.autonego_timeout_ms = 100;
   const esp_eth_config_t config =
-      ETH_DEFAULT_CONFIG(esp_eth_mac_new_openeth(&mac), esp_eth_phy_new_generic(&phy));
+      ETH_DEFAULT_CONFIG(esp_eth_mac_new_openeth(&mac), new_phy(&phy));
   return config.mac == NULL || config.phy == NULL ? ESP_ERR_NO_MEM
                                                   : esp_eth_driver_install(&config, &link_.driver);
 }
