@@ -335,6 +335,8 @@ static void on_connected(void) {
   }
   host_os_leave(mqtt.monitor);
   if (is_opening) {
+    /* Only another handshake would read them, and there is none. */
+    free_credentials();
     host_answer(HOST_EVENT_KIND_MQTT_UP, 0, 0, NULL, 0);
   }
 }
