@@ -1,7 +1,7 @@
 // `npm run firmware`: the module of an application, then the firmware around it with ESP-IDF, into
-// build/firmware/<target>. What the command line says goes into a file of defaults beside the build;
-// when that file changes, the configuration of the build is made anew. Without ESP-IDF it says what to
-// install, after the module has been built and checked.
+// build/firmware/<target>. What the command line says goes into a file of defaults beside the
+// build; when that file changes, the configuration of the build is made anew. Without ESP-IDF it
+// says what to install, after the module has been built and checked.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,8 +1,8 @@
 // Asks the portable code of the chip's ports. Commands come as lines, fields separated by tabs:
 //     check URL | resolve BASE LOCATION | head CODE LENGTH RANGE | request PRIVATE PUBLIC NAME
-// and answers go back as lines. RANGE may be "-" for none; keys and names are hexadecimal. A request
-// prints "sign BYTES" and reads the signature, before its answer: bytes of the key, then both PEM
-// texts in hexadecimal.
+// and answers go back as lines. RANGE may be "-" for none; keys and names are hexadecimal. A
+// request prints "sign BYTES" and reads the signature, before its answer: bytes of the key, then
+// both PEM texts in hexadecimal.
 
 #include <inttypes.h>
 #include <stdio.h>

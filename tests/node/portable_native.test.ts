@@ -1,6 +1,6 @@
 // What the chip's ports have in portable C, against the desk's: URLs and redirects against the URL
-// of the platform, heads of responses against http_head.ts, signing requests against OpenSSL as Node
-// has it.
+// of the platform, heads of responses against http_head.ts, signing requests against OpenSSL as
+// Node has it.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

@@ -1,6 +1,6 @@
 // Port http: GET over TLS, one request at a time (IDF: esp_http_client.h). A request has a task of
-// its own, which opens the connection, reports the head, and reads the body as far as http_read asks;
-// it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
+// its own, which opens the connection, reports the head, and reads the body as far as http_read
+// asks; it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
 
 #include <errno.h>
 #include <stdlib.h>
