@@ -1,6 +1,6 @@
-// A flash chip of 4 MB in a file, with the partitions of host-esp32/partitions.csv: the format that
-// the Node host keeps too, so that both work on the same file. Strict like ports/nor.ts there: a
-// program must be of whole units that are erased.
+// A flash chip of 4 MB in a file, with the partitions of host-esp32/partitions.csv: the format
+// that the Node host keeps too, so that both work on the same file. Strict like ports/nor.ts
+// there: a program must be of whole units that are erased.
 
 #ifndef LINUX_FLASH_FILE_H
 #define LINUX_FLASH_FILE_H

@@ -1,6 +1,6 @@
-// The firmware's start (IDF: nvs_flash.h, esp_netif.h, esp_event.h, esp_task_wdt.h). The core's task
-// loads the first module before anything of the network is there, because that needs the largest
-// blocks of memory; then it runs lives for ever.
+// The firmware's start (IDF: nvs_flash.h, esp_netif.h, esp_event.h, esp_task_wdt.h). The core's
+// task loads the first module before anything of the network is there, because that needs the
+// largest blocks of memory; then it runs lives for ever.
 
 #include "esp_event.h"
 #include "esp_log.h"

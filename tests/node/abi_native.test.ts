@@ -1,6 +1,6 @@
 // The generated wasm3 binding against the generated Node binding: the same module makes the same
-// calls with the same hostile values on both, and both must answer and hand to their ports the same
-// things. Needs gcc and wasm3 (support/native.ts).
+// calls with the same hostile values on both, and both must answer and hand to their ports the
+// same things. Needs gcc and wasm3 (support/native.ts).
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
-// The portable half of the chip's host with wasm3 on a PC (host-esp32/linux), under sanitizers: real
-// modules boot and run, and do call for call what they do in V8; hostile ones end in a refusal or in
-// a trap that is recorded, and are followed by the next life as docs/OTA.md says.
+// The portable half of the chip's host with wasm3 on a PC (host-esp32/linux), under sanitizers:
+// real modules boot and run, and do call for call what they do in V8; hostile ones end in a
+// refusal or in a trap that is recorded, and are followed by the next life as docs/OTA.md says.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
 // The queue between ports and core with real threads: four post at once into a queue of three
-// places, and the consumer sees the events of each in their order and at most so many waiting; then
-// lives end while threads wait to post. Prints "ok", or what went wrong.
+// places, and the consumer sees the events of each in their order and at most so many waiting;
+// then lives end while threads wait to post. Prints "ok", or what went wrong.
 
 #include <pthread.h>
 #include <stdio.h>

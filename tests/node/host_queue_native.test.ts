@@ -1,5 +1,5 @@
-// The queue of the chip's host with real threads, once under the sanitizers of memory and once under
-// that of threads (host_queue_native.c).
+// The queue of the chip's host with real threads, once under the sanitizers of memory and once
+// under that of threads (host_queue_native.c).
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

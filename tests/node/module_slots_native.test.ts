@@ -1,6 +1,6 @@
 // Two implementations of the module slots, the desk's and the chip's, on the same flash: updates,
-// restarts, confirmations under two firmwares, and the remains of power cuts in any of them. On each
-// state both answer the same, and both leave the same bytes.
+// restarts, confirmations under two firmwares, and the remains of power cuts in any of them. On
+// each state both answer the same, and both leave the same bytes.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,12 +1,12 @@
-// See host_loop.h. State is one static struct, because imports come from wasm3 without a context of
-// ours, and because a chip has one core. Nothing here is called by two tasks but host_post.
+// See host_loop.h. State is one static struct, because imports come from wasm3 without a context
+// of ours, and because a chip has one core. Nothing here is called by two tasks but host_post.
 //
 // A life: choose -> load -> BOOT -> steps -> end. It ends when the core has asked for a restart,
-// which is looked at after each step, or traps. A trap restarts the device, as on a desk (device.ts)
-// after 0.1 s, then 1 s. The third in a row by the same software gives its module slot up, so that
-// the module before, or the one inside the firmware, runs; the firmware's own module is started
-// again after a minute, for there is nothing else. What is on trial needs no such rule: it is given
-// up by the restart after its first trap.
+// which is looked at after each step, or traps. A trap restarts the device, as on a desk
+// (device.ts) after 0.1 s, then 1 s. The third in a row by the same software gives its module slot
+// up, so that the module before, or the one inside the firmware, runs; the firmware's own module
+// is started again after a minute, for there is nothing else. What is on trial needs no such rule:
+// it is given up by the restart after its first trap.
 
 #include "host_loop.h"
 
@@ -70,7 +70,9 @@ static void keep_memory(struct host_memory *memory) {
 bool host_post_then(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size,
                     host_dispatched on_dispatched, void *context) {
   const struct host_queue_item event = {
-      .kind = kind, .a = a, .b = b, .size = size, .on_dispatched = on_dispatched, .context = context};
+      .kind = kind, .a = a, .b = b, .size = size,
+      .on_dispatched = on_dispatched, .context = context,
+  };
   return loop.queue != NULL && host_queue_post(loop.queue, &event, payload);
 }
 
@@ -79,7 +81,8 @@ bool host_post(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_
 }
 
 bool host_answer(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size) {
-  const struct host_queue_item event = {.kind = kind, .a = a, .b = b, .size = size, .is_answer = true};
+  const struct host_queue_item event = {
+      .kind = kind, .a = a, .b = b, .size = size, .is_answer = true};
   return loop.queue != NULL && host_queue_post(loop.queue, &event, payload);
 }
 

@@ -53,7 +53,8 @@ static void put_u32(uint8_t *bytes, uint32_t value) {
   }
 }
 
-/* A mark is set when its unit is not erased: a cut in its programming leaves it set, or as it was. */
+/* A mark is set when its unit is not erased: a cut in its programming leaves it set, or as it
+ * was. */
 static bool is_mark_set(const uint8_t *header, uint32_t at) {
   for (uint32_t i = 0; i < SLOT_UNIT_BYTES; i++) {
     if (header[at + i] != 0xFF) {

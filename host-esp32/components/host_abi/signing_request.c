@@ -1,5 +1,5 @@
-// See signing_request.h. DER is written from its end to its start, so that each length is known when
-// its tag is written.
+// See signing_request.h. DER is written from its end to its start, so that each length is known
+// when its tag is written.
 
 #include "signing_request.h"
 

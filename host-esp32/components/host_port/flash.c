@@ -87,9 +87,9 @@ static void overlay(const struct operation *operation, uint32_t offset, uint8_t 
   const uint32_t operation_end = operation->offset + operation->size;
   const uint32_t end = operation_end < offset + size ? operation_end : offset + size;
   for (uint32_t at = first; at < end; at++) {
-    bytes[at - offset] =
-        operation->is_erase ? 0xFF
-                            : (uint8_t)(bytes[at - offset] & operation->bytes[at - operation->offset]);
+    const uint8_t programmed =
+        operation->is_erase ? 0 : operation->bytes[at - operation->offset];
+    bytes[at - offset] = operation->is_erase ? 0xFF : (uint8_t)(bytes[at - offset] & programmed);
   }
 }
 

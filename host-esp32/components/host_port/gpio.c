@@ -1,5 +1,5 @@
-// Port gpio (IDF: driver/gpio.h). Lends the pins that the chip has but for those of the flash chip and
-// whatever else the system has reserved (IDF: esp_private/esp_gpio_reserve.h).
+// Port gpio (IDF: driver/gpio.h). Lends the pins that the chip has but for those of the flash chip
+// and whatever else the system has reserved (IDF: esp_private/esp_gpio_reserve.h).
 
 #include <stdbool.h>
 #include <string.h>

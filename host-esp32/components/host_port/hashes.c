@@ -34,7 +34,8 @@ static int sha256(const struct slot_flash *flash, uint32_t slot, uint32_t offset
     return HOST_STATUS_IO_ERROR;
   }
   int status = hash_parts(&operation, flash, slot, offset, size);
-  if (status == 0 && psa_hash_finish(&operation, digest, SLOT_DIGEST_BYTES, &length) != PSA_SUCCESS) {
+  if (status == 0 &&
+      psa_hash_finish(&operation, digest, SLOT_DIGEST_BYTES, &length) != PSA_SUCCESS) {
     status = HOST_STATUS_IO_ERROR;
   }
   psa_hash_abort(&operation);

@@ -1,6 +1,6 @@
 // Port http: GET over TLS, one request at a time (IDF: esp_http_client.h). A request has a task of
-// its own, which opens the connection, reports the head, and reads the body as far as http_read asks;
-// it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
+// its own, which opens the connection, reports the head, and reads the body as far as http_read
+// asks; it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -133,6 +133,9 @@ static int32_t open_request(struct http_request *request, int32_t *detail) {
     return opening_status(request, detail);
   }
   request->is_open = true;
+  /* The handshake is over. */
+  free(request->ca);
+  request->ca = NULL;
   if (esp_http_client_fetch_headers(request->client) < 0) {
     *detail = esp_http_client_get_errno(request->client);
     return *detail == EAGAIN ? HOST_STATUS_TIMEOUT : HOST_STATUS_CONNECTION_LOST;

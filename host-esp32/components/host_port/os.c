@@ -1,5 +1,6 @@
-// host_os.h on FreeRTOS (IDF: freertos/semphr.h, esp_timer.h). A monitor keeps a list of who waits,
-// each with a semaphore of its own on its stack: so a wake reaches exactly those who waited.
+// host_os.h on FreeRTOS (IDF: freertos/semphr.h, esp_timer.h). A monitor keeps a list of who
+// waits, each with a semaphore of its own on its stack: so a wake reaches exactly those who
+// waited.
 
 #include "host_os.h"
 

@@ -1,6 +1,6 @@
-// Port ota, and which module runs (IDF: esp_ota_ops.h, esp_partition.h, esp_app_desc.h). Operations
-// are accepted in the core's task and performed by the worker. What the slots of modules mean is
-// module_slots.c's; which firmware boots is the bootloader's, with rollback on.
+// Port ota, and which module runs (IDF: esp_ota_ops.h, esp_partition.h, esp_app_desc.h).
+// Operations are accepted in the core's task and performed by the worker. What the slots of
+// modules mean is module_slots.c's; which firmware boots is the bootloader's, with rollback on.
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 #include "host_loop.h"
 #include "slot_flash.h"
 
-/* One task for what takes long and needs no network: flash, digests, keys. Jobs are performed one at
- * a time, in their order. A job is allocated by its port, and freed by its own function. */
+/* One task for what takes long and needs no network: flash, digests, keys. Jobs are performed one
+ * at a time, in their order. A job is allocated by its port, and freed by its own function. */
 struct worker_job {
   void (*perform)(struct worker_job *job);
 };
@@ -22,8 +22,8 @@ void worker_give(struct worker_job *job);
 /* Waits until everything given before is done. Not from the worker. */
 void worker_drain(void);
 
-/* PEM of the records partition with a NUL behind it, for TLS; the caller frees it. NULL when it does
- * not lie wholly in the partition, or memory is short: *status says which. */
+/* PEM of the records partition with a NUL behind it, for TLS; the caller frees it. NULL when it
+ * does not lie wholly in the partition, or memory is short: *status says which. */
 char *records_pem(uint32_t offset, uint32_t size, int32_t *status);
 
 /* Partition of the records; NULL before flash_start. */
@@ -51,8 +51,8 @@ bool ota_choose(bool is_reload, struct host_software *software);
 void ota_give_up(uint32_t slot);
 void ota_end_life(void);
 
-/* A status for what esp-tls and the socket said of a connection that did not come up, and the number
- * for the log; OK when none of them had anything against it. */
+/* A status for what esp-tls and the socket said of a connection that did not come up, and the
+ * number for the log; OK when none of them had anything against it. */
 struct tls_failure {
   esp_err_t last_error;
   int stack_error;

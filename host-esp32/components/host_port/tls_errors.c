@@ -19,6 +19,22 @@ static bool is_about_credentials(esp_err_t error) {
   }
 }
 
+/* Memory ran out in some layer: numbers of two layers are added up (mbedtls/error.h). */
+static bool is_about_memory(int stack_error) {
+  const int error = stack_error < 0 ? -stack_error : stack_error;
+  const int low = error & 0x7F;
+  switch (error & ~0x7F) {
+    case 0x7F00: /* SSL */
+    case 0x3F80: /* PK */
+    case 0x5180: /* MD */
+    case 0x2880: /* X509 */
+    case 0x4D80: /* ECP */
+      return true;
+    default:
+      return low == 0x10 /* MPI */ || low == 0x6A /* ASN.1 */;
+  }
+}
+
 static int32_t connection_status(const struct tls_failure *failure) {
   switch (failure->last_error) {
     case ESP_ERR_ESP_TLS_CANNOT_RESOLVE_HOSTNAME:
@@ -41,12 +57,16 @@ int32_t tls_status(const struct tls_failure *failure, int32_t *detail) {
   if (is_about_credentials(failure->last_error)) {
     return HOST_STATUS_CREDENTIALS_INVALID;
   }
+  if (is_about_memory(failure->stack_error)) {
+    return HOST_STATUS_IO_ERROR;
+  }
   const int32_t connection = connection_status(failure);
   if (connection != HOST_STATUS_OK) {
     *detail = failure->socket_errno != 0 ? failure->socket_errno : *detail;
     return connection;
   }
-  if (failure->verify_flags != 0 || -failure->stack_error == -MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
+  if (failure->verify_flags != 0 || failure->stack_error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
+      -failure->stack_error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
     *detail = failure->verify_flags;
     return HOST_STATUS_TLS_SERVER_REFUSED;
   }

@@ -1,7 +1,7 @@
-// Port wifi: the station (IDF: esp_wifi.h, esp_netif.h, esp_event.h, esp_timer.h). Joins when it is
-// told to and reports how it went, once; it does not join again by itself. The association outlives a
-// restart of the module alone: the next life that wants the same network is told at once that it is
-// there.
+// Port wifi: the station (IDF: esp_wifi.h, esp_netif.h, esp_event.h, esp_timer.h). Joins when it
+// is told to and reports how it went, once; it does not join again by itself. The association
+// outlives a restart of the module alone: the next life that wants the same network is told at
+// once that it is there.
 
 #include "sdkconfig.h"
 

@@ -1,5 +1,5 @@
-// Port gpio: the pins of an imaginary chip, with nothing connected to them; see the one of the Node
-// host.
+// Port gpio: the pins of an imaginary chip, with nothing connected to them; see the one of the
+// Node host.
 
 #include <stdbool.h>
 #include <string.h>

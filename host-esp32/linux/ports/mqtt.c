@@ -5,7 +5,13 @@
 
 #include "adapter.h"
 
-enum { TOKEN_MAX = 0xFFFF, QOS_1 = 1, FLAGS_ALL = 3, CLIENT_ID_BYTES_MAX = 128, HOST_BYTES_MAX = 253 };
+enum {
+  TOKEN_MAX = 0xFFFF,
+  QOS_1 = 1,
+  FLAGS_ALL = 3,
+  CLIENT_ID_BYTES_MAX = 128,
+  HOST_BYTES_MAX = 253
+};
 
 static struct {
   bool is_open;

@@ -1,5 +1,6 @@
-// Port ota: modules, in the slots of the flash file. There is no second firmware slot, because there
-// is no bootloader. Operations are performed when they are accepted, and answered with OTA_DONE.
+// Port ota: modules, in the slots of the flash file. There is no second firmware slot, because
+// there is no bootloader. Operations are performed when they are accepted, and answered with
+// OTA_DONE.
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-// Native programs for tests: our C with every warning and sanitizer, linked with wasm3. Which wasm3:
-// the directory that WASM3_SOURCE names, else the source distribution in .cache that .ci/run gets
-// (docs/decisions/0007-wasm3-for-tests.md). Where gcc or wasm3 is missing the tests are skipped with
-// a line that says so; where CI is set they fail instead.
+// Native programs for tests: our C with every warning and sanitizer, linked with wasm3. Which
+// wasm3: the directory that WASM3_SOURCE names, else the source distribution in .cache that
+// .ci/run gets (docs/decisions/0007-wasm3-for-tests.md). Where gcc or wasm3 is missing the tests
+// are skipped with a line that says so; where CI is set they fail instead.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
-// The device of host-esp32/linux: the chip's host on a PC, with wasm3 in it. A script goes in, lines
-// come out; both are explained in host-esp32/linux/main.c. replayInV8 runs the same events through
-// the same module in V8 and compares every call: what wasm3 did is what a desk does.
+// The device of host-esp32/linux: the chip's host on a PC, with wasm3 in it. A script goes in,
+// lines come out; both are explained in host-esp32/linux/main.c. replayInV8 runs the same events
+// through the same module in V8 and compares every call: what wasm3 did is what a desk does.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

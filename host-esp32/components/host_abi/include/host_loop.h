@@ -61,7 +61,7 @@ struct host_device {
   void (*restart)(void *context);
   /* A trap, or a module that was refused. restart_ms: until the restart. */
   void (*on_trap)(void *context, const struct host_memory *trap, uint32_t restart_ms);
-  /* Before each step, and at least every second while there is none: for a watchdog. May be NULL. */
+  /* Before each step, and every second while there is none, for a watchdog. May be NULL. */
   void (*on_step)(void *context, const struct host_step *step);
   struct host_memory *memory;
   uint8_t mac[HOST_MAC_BYTES];
@@ -80,9 +80,9 @@ struct host_loop_options {
  * has begun; nothing was queued. */
 bool host_post(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size);
 
-/* Queues the outcome of something that an import has accepted. As host_post, but it does not wait for
- * room: ports bound what they accept, and a task for which the core may wait (ota_write waits for
- * the flash) must not wait for the core. */
+/* Queues the outcome of something that an import has accepted. As host_post, but it does not wait
+ * for room: ports bound what they accept, and a task for which the core may wait (ota_write waits
+ * for the flash) must not wait for the core. */
 bool host_answer(uint32_t kind, int32_t a, int32_t b, const void *payload, uint32_t size);
 
 /* As host_post; on_dispatched is called in the core's task after the core has seen the event. */

@@ -1,5 +1,6 @@
 // One instance of the core in wasm3: checked, loaded, stepped, thrown away. The C twin of
-// host-node/src/core.ts. Not for two tasks at once; host_loop.c, in the core's task, is the caller.
+// host-node/src/core.ts. Not for two tasks at once; host_loop.c, in the core's task, is the
+// caller.
 
 #ifndef HOST_MODULE_H
 #define HOST_MODULE_H

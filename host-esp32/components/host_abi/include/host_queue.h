@@ -1,7 +1,7 @@
 // The queue of events between the tasks of the ports and the core: bounded, first in first out. A
 // task that posts into a full queue waits, which is how a fast network is slowed down to the core.
-// The consumer itself never waits, else an import that posts would wait for its own step: its posts
-// may exceed the bound, by as many events as one step makes.
+// The consumer itself never waits, else an import that posts would wait for its own step: its
+// posts may exceed the bound, by as many events as one step makes.
 
 #ifndef HOST_QUEUE_H
 #define HOST_QUEUE_H

@@ -1,6 +1,6 @@
-// The module slots wasm_0 and wasm_1: which module runs, which slot an update writes, and the marks
-// of a trial. The C twin of host-node/src/boot/module_header.ts and module_slots.ts, on the same
-// bytes; docs/OTA.md has the rules. Knows flash and hashes only through two small tables.
+// The module slots wasm_0 and wasm_1: which module runs, which slot an update writes, and the
+// marks of a trial. The C twin of host-node/src/boot/module_header.ts and module_slots.ts, on the
+// same bytes; docs/OTA.md has the rules. Knows flash and hashes only through two small tables.
 
 #ifndef MODULE_SLOTS_H
 #define MODULE_SLOTS_H
@@ -33,8 +33,8 @@ struct module_choice {
 
 /* Chooses what runs under the firmware with this id (the SHA-256 at the end of its image), and
  * writes down what that means: INVALID on what was tried and never confirmed, ATTEMPTED on what
- * runs for the first time. Returns 0, or the negative status of a write that failed; *choice is the
- * module inside the firmware then. */
+ * runs for the first time. Returns 0, or the negative status of a write that failed; *choice is
+ * the module inside the firmware then. */
 int module_slots_choose(const struct module_slots *slots,
                         const uint8_t firmware_id[SLOT_DIGEST_BYTES],
                         struct module_choice *choice);

@@ -14,8 +14,8 @@
 /* Where an update goes. */
 struct ota_place {
   uint32_t slot;
-  /* Where the image begins in the slot: a multiple of a sector. What lies before it vouches for the
-   * older image, and is erased when a new one is begun. */
+  /* Where the image begins in the slot: a multiple of a sector. What lies before it vouches for
+   * the older image, and is erased when a new one is begun. */
   uint32_t base;
   /* Bytes that it holds for an image. */
   uint32_t capacity;

@@ -1,6 +1,6 @@
 // A PKCS#10 signing request (RFC 2986) and its private key (RFC 5958), for a key on P-256, as PEM.
-// DER is written here, and what needs a key is the port's, so that the same code serves mbedTLS 3 and
-// 4, and can be tested without either.
+// DER is written here, and what needs a key is the port's, so that the same code serves mbedTLS 3
+// and 4, and can be tested without either.
 
 #ifndef SIGNING_REQUEST_H
 #define SIGNING_REQUEST_H

@@ -1,4 +1,5 @@
-// Flash and hashes as the code of slots sees them: two small tables of functions, made by the port.
+// Flash and hashes as the code of slots sees them: two small tables of functions, made by the
+// port.
 
 #ifndef SLOT_FLASH_H
 #define SLOT_FLASH_H

@@ -8,20 +8,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* OK; INVALID_ARGUMENT for what is no URL, has a user in it, or anything but printable ASCII; REFUSED
- * for one that is not https. */
+/* OK; INVALID_ARGUMENT for what is no URL, has a user in it, or anything but printable ASCII;
+ * REFUSED for one that is not https. */
 int32_t url_check(const char *url);
 
-/* Makes `location` absolute against `base`, a URL that url_check has passed. OK; REFUSED when it does
- * not lead to https; TOO_LARGE when it does not fit in url_bytes. Dots in paths stay: servers resolve
- * them. */
+/* Makes `location` absolute against `base`, a URL that url_check has passed. OK; REFUSED when it
+ * does not lead to https; TOO_LARGE when it does not fit in url_bytes. Dots in paths stay: servers
+ * resolve them. */
 int32_t url_resolve(const char *base, const char *location, char *url, uint32_t url_bytes);
 
-/* The fields of a head that say which part of the resource its body is; NULL: there is no such field. */
+/* The fields of a head that say which part of the resource its body is. */
 struct http_fields {
   uint32_t code;
   /* Content-Length, or -1. */
   int64_t content_length;
+  /* NULL: there is none. */
   const char *content_range;
 };
 
