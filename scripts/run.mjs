@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const TASKS = ["start", "test", "size", "bench", "build", "tidy", "iot32"];
+const TASKS = ["start", "test", "size", "bench", "build", "firmware", "tidy", "iot32"];
 const SOURCES = ["host-node/src", "scripts", "tests/node", "tsconfig.json"];
 const NODE_MAJOR_MIN = 20;
 

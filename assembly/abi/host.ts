@@ -129,7 +129,10 @@ export namespace ResetReason {
 export namespace RestartScope {
   /** the device: through the bootloader, which judges a firmware image on trial */
   export const DEVICE: u8 = 0;
-  /** the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  /**
+   * the module alone: chosen and loaded again; the firmware and its drivers stay as they are,
+   * connections end
+   */
   export const MODULE: u8 = 1;
 }
 

@@ -49,7 +49,7 @@ export abstract class Worker {
   abstract survives(): bool;
   /** The cloud has given the job up: stop. */
   abstract cancel(): void;
-  /** The device restarted during the job: what it came to meanwhile, told by finish(); else false. */
+  /** After a restart during the job: true when it came to a result meanwhile, told by finish(). */
   resolve(): bool {
     return false;
   }
@@ -201,7 +201,7 @@ export function finishText(status: u8, reason: usize, size: i32): void {
 
 /** The reason of a result that was reached before a restart, where memory has forgotten it. */
 export function recallReason(reason: usize): void {
-  if (phase() == Phase.FINISHED && reasonSize == 0) {
+  if (phase() >= Phase.FINISHING && reasonSize == 0) {
     reasonSize = keepText(details + DETAIL_BYTES_MAX, reason, textSize(reason));
   }
 }
@@ -272,6 +272,7 @@ export function clear(): void {
   isHere = false;
   mustStart = false;
   wantsDocument = false;
+  progress.forgetUpdate();
   setPhase(Phase.NONE);
 }
 

@@ -72,6 +72,11 @@ export function setStep(reached: u8): void {
   tokenAt = MIRROR_BYTES;
 }
 
+/** What is kept of an update belongs to the job in hand, and ends with it. */
+export function forgetUpdate(): void {
+  store<u8>(ota, 0);
+}
+
 /** Queues the record with this step, without a token. */
 export function save(reached: u8): void {
   setStep(reached);

@@ -1,6 +1,6 @@
 // Reserved topics of the thing: "$aws/things/<thing name>/" and what follows, and the buffers in
-// which shadows and jobs put their requests together, one at a time. A topic that arrives is read by
-// comparing what follows the prefix.
+// which shadows and jobs put their requests together, one at a time. A topic that arrives is
+// read by comparing what follows the prefix.
 
 import { putText, startsWithText } from "../util/bytes";
 import * as client from "./client";

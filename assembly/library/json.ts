@@ -90,8 +90,9 @@ export class Builder {
   }
 }
 
-/** A document to ask, in an array (or, for the library itself, in static memory); paths are member names joined by dots ("state.led"). Each question reads the
- * document once; arrays are passed over. */
+/** A document to ask, in an array (or, for the library itself, in static memory); paths are member
+ * names joined by dots ("state.led"), 512 bytes at the most. Each question reads the document once;
+ * arrays are passed over. */
 export class Document {
   private from: usize;
   private size: i32;
@@ -166,20 +167,23 @@ export class Document {
   /** Reads up to the value at `path`; its first token, or ERROR. */
   private find(path: string): u8 {
     this.restart();
-    const names = path.split(".");
+    const size = toUtf8(path);
+    if (size < 0) return Token.ERROR;
+    const end = textAt + size;
     let token = this.reader.next();
-    for (let i = 0; i < names.length; i++) {
+    for (let name = textAt; name <= end; name++) {
       if (token != Token.OBJECT) return Token.ERROR;
-      token = this.member(names[i]);
+      const start = name;
+      while (name < end && load<u8>(name) != 0x2e) name++;
+      token = this.member(start, <i32>(name - start));
     }
     return token;
   }
 
   /** Inside an object: the first token of the member's value, or ERROR. */
-  private member(name: string): u8 {
-    const size = toUtf8(name);
+  private member(name: usize, size: i32): u8 {
     while (this.reader.next() == Token.KEY) {
-      const same = this.reader.size == size && memory.compare(this.reader.text, textAt, size) == 0;
+      const same = this.reader.size == size && memory.compare(this.reader.text, name, size) == 0;
       if (same && !this.reader.keyTruncated) return this.reader.next();
       if (this.reader.skip() == Token.ERROR) return Token.ERROR;
     }

@@ -1,8 +1,9 @@
-// Updates over the air: an application that calls ota.enable() takes them, firmware by jobs with the
-// action "OTA" and the module alone by jobs with "APP" (docs/OTA.md). Event.OTA_STATE and
-// Event.OTA_PROGRESS tell how far one is. What boots after an update runs on trial: it stays when it
-// is connected and the application's self-test agrees, and else the device goes back to what it had.
-// An application that does not call enable() does not pass that trial: nothing could follow it.
+// Updates over the air: an application that calls ota.enable() takes them, firmware by jobs with
+// the action "OTA" and the module alone by jobs with "APP" (docs/OTA.md). Event.OTA_STATE and
+// Event.OTA_PROGRESS tell how far one is. What boots after an update runs on trial: it stays
+// when it is connected and the application's self-test agrees, and else the device goes back to
+// what it had. An application that does not call enable() does not pass that trial: nothing
+// could follow it.
 
 import { ImageSlot, otaRead } from "../abi/host";
 import { At, TEXT_BYTES } from "../codec/image_header";

@@ -1,7 +1,7 @@
-// The download: chunks of the update from the server to the next slot, one at a time, each in flash
-// before the next is asked for. An interruption goes on by Range from the last whole sector; so does
-// a restart, from the checkpoint in the record, if the document announces the same SHA-256. ota.ts
-// performs the machine's actions with it.
+// The download: chunks of the update from the server to the next slot, one at a time, each in
+// flash before the next is asked for. An interruption goes on by Range from the last whole
+// sector; so does a restart, from the checkpoint in the record, if the document announces the
+// same SHA-256. ota.ts performs the machine's actions with it.
 
 import {
   Dataset,
@@ -109,7 +109,7 @@ export function request(): void {
   const ca = records.offset(Dataset.ROOT_CA);
   const status = httpGet(written, ca, records.size(Dataset.ROOT_CA));
   isRequesting = status >= 0;
-  if (status == Status.REFUSED) fail(Failure.NOT_HTTPS, 0);
+  if (status == Status.REFUSED || status == Status.INVALID_ARGUMENT) fail(Failure.NOT_HTTPS, 0);
   else if (status < 0) interrupt(Failure.CONNECTION, status);
 }
 

@@ -1,6 +1,6 @@
 // The table of the update machine, and what every part of it needs: a step, the reason of a
-// failure, the time that is left. What an action does stands in ota.ts and download.ts. The state is
-// trial.ts's, because an update ends in a trial and begins after one.
+// failure, the time that is left. What an action does stands in ota.ts and download.ts. The
+// state is trial.ts's, because an update ends in a trial and begins after one.
 
 import { OtaState } from "../abi/host";
 import { nowMs } from "../kernel/clock";

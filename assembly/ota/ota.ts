@@ -1,10 +1,10 @@
 // Updates over the air. A job brings the order (order.ts); its first bytes are judged (check.ts)
-// before one is written; then it is downloaded to the next slot (download.ts); what lies in flash is
-// hashed and its signature verified; the service is asked whether the job still stands; and only
-// then, with a record of it in flash, the next slot is made the one that boots. From there on it is
-// trial.ts's. Whatever goes wrong after the first write ends in a restart from the slot that runs,
-// as nothing has changed it. Made when the application asks for updates (library/ota.ts).
-// Source: ESP-IDF Programming Guide, «Over The Air Updates (OTA)».
+// before one is written; then it is downloaded to the next slot (download.ts); what lies in
+// flash is hashed and its signature verified; the service is asked whether the job still stands;
+// and only then, with a record of it in flash, the next slot is made the one that boots. From
+// there on it is trial.ts's. Whatever goes wrong after the first write ends in a restart from
+// the slot that runs, as nothing has changed it. Made when the application asks for updates
+// (library/ota.ts). Source: ESP-IDF Programming Guide, «Over The Air Updates (OTA)».
 
 import {
   DIGEST_BYTES,
@@ -129,7 +129,7 @@ class Updater extends job.Worker {
     return true;
   }
 
-  /** The record of the job is about to be written; it says, too, what the slot holds from now on. */
+  /** The record of the job is about to be written; it says, too, what the slot holds then. */
   onTaken(): void {
     target = <u8>order.target();
     if (!record.isOf(target, order.size, order.sha256())) {
@@ -201,13 +201,14 @@ function conclude(): void {
   download.stop();
   order.release();
   isRecording = false;
-  record.setStage(Stage.ENDED);
-  record.setFailure(failure, detail);
   if (job.phase() == Phase.STARTED) {
+    record.setStage(Stage.ENDED);
+    record.setFailure(failure, detail);
     const isRefusal = failure < Failure.FAILED && !download.hasBegun;
     const status = isRefusal ? JobStatus.REJECTED : JobStatus.FAILED;
     job.finish(status, describe(failure, detail));
   } else {
+    record.setStage(Stage.NONE);
     record.write();
   }
   if (!download.hasBegun) return;

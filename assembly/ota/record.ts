@@ -15,7 +15,7 @@ export namespace Stage {
   export const ACTIVATING: u8 = 2;
   /** What was on trial has given itself up, for the reason in `failure`. */
   export const REFUSED: u8 = 3;
-  /** The update is over, and the reason in `failure` may still have to be told. */
+  /** The update is over; the job's result is told with the reason in `failure`. */
   export const ENDED: u8 = 4;
 }
 

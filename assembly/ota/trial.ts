@@ -195,12 +195,8 @@ function act(action: u8): void {
 function end(): void {
   clearTimer(Timer.OTA);
   job.hold(false);
-  if (job.phase() == Phase.NONE) close();
-}
-
-/** The outcome was told, or there was nobody to tell. */
-function close(): void {
-  record.setStage(Stage.ENDED);
+  if (job.phase() != Phase.NONE || record.stage() == Stage.NONE) return;
+  record.setStage(Stage.NONE);
   record.write();
 }
 
@@ -219,7 +215,7 @@ export function onSession(up: bool): void {
 /** Timer.OTA; true when it was the trial's, and not that of an update under way. */
 export function onTimer(): bool {
   if (state != OtaState.SELF_TEST) return false;
-  refuse(Failure.NOT_CONNECTED);
+  refuse(isConnected ? Failure.SELF_TEST : Failure.NOT_CONNECTED);
   return true;
 }
 

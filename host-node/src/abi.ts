@@ -134,7 +134,10 @@ export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
 export const RestartScope = {
   /** the device: through the bootloader, which judges a firmware image on trial */
   DEVICE: 0,
-  /** the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  /**
+   * the module alone: chosen and loaded again; the firmware and its drivers stay as they are,
+   * connections end
+   */
   MODULE: 1,
 } as const;
 export type RestartScope = (typeof RestartScope)[keyof typeof RestartScope];
@@ -529,8 +532,8 @@ export function statusText(status: number): string {
 
 /** Name of a value, as in nameOf(Status, -2) is "BUSY"; the number itself when it has none. */
 export function nameOf(values: Readonly<Record<string, number>>, value: number): string {
-  const entry = Object.entries(values).find(([, candidate]) => candidate === value);
-  return entry === undefined ? String(value) : entry[0];
+  for (const name in values) if (values[name] === value) return name;
+  return String(value);
 }
 
 export interface SysPort {

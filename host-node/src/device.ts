@@ -225,8 +225,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   }
 
   /**
-   * Starts a life through the bootloader; the core sees BOOT on the next turn. Throws BootError when
-   * nothing boots, CoreError when the module does not fit this host and is not on trial.
+   * Starts a life through the bootloader; the core sees BOOT on the next turn. Throws BootError
+   * when nothing boots, CoreError when the module does not fit this host and is not on trial.
    */
   powerOn(reason: ResetReason = ResetReason.POWER_ON): void {
     if (this.life !== null) throw new Error("the power is on already");

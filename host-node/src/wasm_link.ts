@@ -245,9 +245,9 @@ export function link(wasm: Uint8Array, options: LinkOptions = {}): Uint8Array<Ar
 const ABI_MARK = "iot32";
 
 /**
- * Puts a custom section "iot32" with the ABI version (u16) in front of all others: a device that is
- * offered a module reads it in the first 18 bytes (assembly/codec/image_header.ts), before it writes
- * anything.
+ * Puts a custom section "iot32" with the ABI version (u16) in front of all others: a device that
+ * is offered a module reads it in the first 18 bytes (assembly/codec/image_header.ts), before it
+ * writes anything.
  */
 export function markAbiVersion(wasm: Uint8Array, version: number): Uint8Array<ArrayBuffer> {
   const body = Uint8Array.of(

@@ -54,6 +54,16 @@ function signature(call: Call): string {
   return `i(${"i".repeat(wasmArity(call))})`;
 }
 
+/** One letter a parameter: u, i, and for slices < (in) and > (out), which are two wire values. */
+function parameterKinds(call: Call): string {
+  const letters = { u32: "u", i32: "i", in: "<", out: ">" };
+  return call.params.map((param) => letters[param.type]).join("");
+}
+
+function entry(call: Call, pointer: string): string {
+  return `  {"${call.name}", "${signature(call)}", "${parameterKinds(call)}", ${pointer}},`;
+}
+
 function thunk(call: Call): string[] {
   const wire = call.params.flatMap((param) => {
     if (!isSlice(param)) {
@@ -96,7 +106,8 @@ const CHECK_DOC =
 const LINK_DOC =
   "Links the imports that the module uses. Call it after m3_LoadModule and before any function " +
   "of the module runs. An import that the module does not use is skipped; a signature that " +
-  "differs, or memory that runs out, is returned as wasm3 reports it.";
+  "differs, or memory that runs out, is returned as wasm3 reports it. With a gate every import is " +
+  "linked to it instead: its user data is the entry, whose function it calls, or not.";
 
 const SLICE_RULES =
   "What a port implements, by capability. A slice (pointer and size) was checked to lie wholly " +
@@ -140,11 +151,14 @@ export function generateHeader(abi: Abi): string {
     "",
     ...cComment(
       "One call of the table. Every wire value, and the result, is an i32; the signature is in " +
-        "the notation of wasm3, and function is NULL in the table of exports.",
+        "the notation of wasm3, and function is NULL in the table of exports. parameters has one " +
+        "letter for each: u and i are one wire value, unsigned or signed; < (in) and > (out) are " +
+        "slices of memory, which are two, pointer and size.",
     ),
     "struct host_abi_entry {",
     "  const char *name;",
     "  const char *signature;",
+    "  const char *parameters;",
     "  M3RawCall function;",
     "};",
     "",
@@ -157,17 +171,15 @@ export function generateHeader(abi: Abi): string {
     "const char *host_abi_check(const uint8_t *wasm, uint32_t wasm_size);",
     "",
     ...cComment(LINK_DOC),
-    "M3Result host_abi_link(IM3Module module);",
+    "M3Result host_abi_link(IM3Module module, M3RawCall gate);",
     "",
     "#endif",
   ]);
 }
 
 export function generateLinkTable(abi: Abi): string {
-  const imports = abi.imports.map(
-    (call) => `  {"${call.name}", "${signature(call)}", call_${call.name}},`,
-  );
-  const exported = abi.exports.map((call) => `  {"${call.name}", "${signature(call)}", NULL},`);
+  const imports = abi.imports.map((call) => entry(call, `call_${call.name}`));
+  const exported = abi.exports.map((call) => entry(call, "NULL"));
   return joinLines([
     `// ${GENERATED}`,
     "//",
@@ -200,11 +212,12 @@ export function generateLinkTable(abi: Abi): string {
     ...exported,
     "};",
     "",
-    "M3Result host_abi_link(IM3Module module) {",
+    "M3Result host_abi_link(IM3Module module, M3RawCall gate) {",
     "  for (size_t i = 0; i < HOST_ABI_IMPORT_COUNT; i++) {",
     "    const struct host_abi_entry *entry = &host_abi_imports[i];",
-    "    const M3Result result = m3_LinkRawFunction(module, HOST_ABI_MODULE, entry->name,",
-    "                                               entry->signature, entry->function);",
+    "    const M3RawCall function = gate != NULL ? gate : entry->function;",
+    "    const M3Result result = m3_LinkRawFunctionEx(module, HOST_ABI_MODULE, entry->name,",
+    "                                                 entry->signature, function, entry);",
     "    if (result != m3Err_none && result != m3Err_functionLookupFailed) {",
     "      return result;",
     "    }",

@@ -10,8 +10,8 @@ export function statusText(status: number): string {
 
 /** Name of a value, as in nameOf(Status, -2) is "BUSY"; the number itself when it has none. */
 export function nameOf(values: Readonly<Record<string, number>>, value: number): string {
-  const entry = Object.entries(values).find(([, candidate]) => candidate === value);
-  return entry === undefined ? String(value) : entry[0];
+  for (const name in values) if (values[name] === value) return name;
+  return String(value);
 }`.split("\n");
 
 export const TABLE_TYPES: readonly string[] = `

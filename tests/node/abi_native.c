@@ -78,7 +78,7 @@ static void load(const uint8_t *wasm, uint32_t size, int is_run) {
   IM3Module module = NULL;
   require("parse", m3_ParseModule(environment, &module, wasm, size));
   require("load", m3_LoadModule(runtime, module));
-  require("link", host_abi_link(module));
+  require("link", host_abi_link(module, NULL));
   printf("linked\n");
   if (is_run) {
     run(runtime);

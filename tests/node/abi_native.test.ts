@@ -1,13 +1,10 @@
 // The generated wasm3 binding against the generated Node binding: the same module makes the same
-// calls with the same hostile values on both, and both must answer and hand to their ports the same
-// things. Needs gcc and the source of wasm3: WASM3_SOURCE names the directory of wasm3.h, otherwise
-// the source distribution pywasm3-0.5.0.tar.gz in .cache is unpacked. Without them the tests are
-// skipped with a line that says what is missing; where CI is set they fail instead.
+// calls with the same hostile values on both, and both must answer and hand to their ports the
+// same things. Needs gcc and wasm3 (support/native.ts).
 
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { IMPORTS, type ImportEntry, type Ports } from "../../host-node/src/abi.js";
@@ -24,17 +21,7 @@ import {
   ROOT,
   wireCases,
 } from "./abi_modules.js";
-
-const ARCHIVE = ".cache/pywasm3-0.5.0.tar.gz";
-const COMPONENT = resolve(ROOT, "host-esp32/components/host_abi");
-const WARNINGS = ["-std=gnu11", "-g", "-O1", "-Wall", "-Wextra", "-Werror"];
-const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-
-const hasCompiler = spawnSync("gcc", ["--version"]).status === 0;
-const given = process.env["WASM3_SOURCE"];
-const isMissing = !hasCompiler || (given === undefined && !existsSync(resolve(ROOT, ARCHIVE)));
-const missing = `needs gcc, and wasm3 in WASM3_SOURCE or ${ARCHIVE}`;
-const skip = isMissing && process.env["CI"] === undefined ? missing : false;
+import { buildNative, HOST_ABI, skipWithoutNative, temporaryFolder } from "./support/native.js";
 
 /** Result number n of a port: of either sign, and never the same twice in a row. */
 function portResult(n: number): number {
@@ -105,42 +92,26 @@ ${bodies.join("\n")}
 `;
 }
 
-/** Compiles runner, ports, binding and wasm3 to one program; our files with every warning. */
+/** Compiles runner, ports, binding and wasm3 to one program. */
 function buildRunner(folder: string): string {
-  let source = given;
-  if (source === undefined) {
-    execFileSync("tar", ["xzf", resolve(ROOT, ARCHIVE), "-C", folder]);
-    source = join(folder, "pywasm3-0.5.0", "wasm3");
-  }
-  const objects = join(folder, "objects");
-  mkdirSync(objects);
-  const wasm3 = readdirSync(source).filter((name) => /^m3_(?!api_).*\.c$/.test(name));
-  const quiet = ["-std=gnu11", "-O0", "-w", "-fsanitize=address", "-I", source, "-c"];
-  const paths = wasm3.map((name) => join(source, name));
-  execFileSync("gcc", [...quiet, ...paths], { cwd: objects, stdio: "pipe" });
   const ports = join(folder, "ports.c");
   writeFileSync(ports, portSource());
-  const ours = [
+  const program = join(folder, "runner");
+  buildNative(program, [
     ports,
     resolve(ROOT, "tests/node/abi_native.c"),
-    join(COMPONENT, "host_abi_link.c"),
-    join(COMPONENT, "host_abi_check.c"),
-  ];
-  const program = join(folder, "runner");
-  const includes = ["-isystem", source, "-I", join(COMPONENT, "include")];
-  const linked = readdirSync(objects).map((name) => join(objects, name));
-  const options = [...WARNINGS, ...SANITIZERS, ...includes];
-  execFileSync("gcc", [...options, ...ours, ...linked, "-lm", "-o", program], { stdio: "pipe" });
+    join(HOST_ABI, "host_abi_link.c"),
+    join(HOST_ABI, "host_abi_check.c"),
+  ]);
   return program;
 }
 
-describe("wasm3 binding", { skip }, () => {
+describe("wasm3 binding", { skip: skipWithoutNative }, () => {
   let folder = "";
   let program = "";
 
   before(() => {
-    assert.ok(!isMissing, missing);
-    folder = mkdtempSync(join(tmpdir(), "abi-native-"));
+    folder = temporaryFolder();
     program = buildRunner(folder);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));

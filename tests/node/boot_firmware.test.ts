@@ -1,5 +1,5 @@
-// otadata and the bootloader: vectors of ESP-IDF, its decision for every pair of entries, trials and
-// rollbacks, and a power cut in each write.
+// otadata and the bootloader: vectors of ESP-IDF, its decision for pairs of entries of all kinds,
+// trials and rollbacks, and a power cut in each write.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,5 +1,5 @@
-// Module slots: the header, the choice, trials and rollbacks, another firmware and back, and a power
-// cut in each write.
+// Module slots: the header, the choice, trials and rollbacks, another firmware and back, and a
+// power cut in each write.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,5 +1,5 @@
-// What the tests of firmware life share: modules of a few bytes that idle, trap, restart or confirm;
-// images around them; flash as it is after a power cut; and a power cut in each operation.
+// What the tests of firmware life share: modules of a few bytes that idle, trap, restart or
+// confirm; images around them; flash as it is after a power cut; and a power cut in each operation.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -2,6 +2,7 @@
 // or given twice; records that cannot be used; power cut while a document is being applied.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import { Dataset, Event, Mode, Status } from "../../host-node/src/abi.js";
 import { NorFlash } from "../../host-node/src/ports/nor.js";
@@ -20,6 +21,9 @@ import { ScriptedDevice } from "./support/scripted_host.js";
 import { seededRandom } from "./support/seeded_random.js";
 
 const SECTORS = 16;
+const RSA_PUBLIC_KEY = generateKeyPairSync("rsa", { modulusLength: 2048 })
+  .publicKey.export({ type: "spki", format: "pem" })
+  .toString();
 
 function without(document: DocumentContent, section: keyof DocumentContent, field?: string) {
   const copy = structuredClone(document);
@@ -304,6 +308,24 @@ describe("a broken document", () => {
       "with 300 bytes of parameters",
       text(claimDocument({ parameters: { a: "x".repeat(300) } })),
       /^claim\.parameters: too long$/,
+      null,
+    ],
+    [
+      "with a certificate in the place of the public key",
+      text({ ...thingDocument(), ota: { publicKey: pem } }),
+      /^ota\.publicKey: is not a PEM public key on P-256$/,
+      null,
+    ],
+    [
+      "with a public key of RSA",
+      text({ ...thingDocument(), ota: { publicKey: RSA_PUBLIC_KEY } }),
+      /^ota\.publicKey: is not a PEM public key on P-256$/,
+      null,
+    ],
+    [
+      "that allows unsigned updates by a word",
+      text({ ...thingDocument(), ota: { allowUnsigned: "true" } }),
+      /^ota\.allowUnsigned: must be true or false$/,
       null,
     ],
     ["that is only blanks", "   ", /not valid JSON$/, null],

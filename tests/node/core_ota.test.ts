@@ -146,6 +146,9 @@ describe("a document", () => {
   const sign = (bytes: Uint8Array) => signatureText(signImage(bytes, keys.privateKey));
   const cases: [name: string, image: Uint8Array, members: object, reason: string][] = [
     ["with http", next, { url: "http://files.test/image.bin" }, "NotHttps"],
+    ["with a word for a url", next, { url: "image" }, "NotHttps"],
+    ["with a number for a url", next, { url: 5 }, "NotHttps"],
+    ["with a list for a url", next, { url: ["https://files.test/image.bin"] }, "NoSource"],
     ["without a url", next, { url: undefined }, "NoSource"],
     ["without a signature", next, { signature: undefined }, "Unsigned"],
     ["with half a digest", next, { sha256: sha256Of(next).slice(2) }, "BadField"],
@@ -530,6 +533,40 @@ describe("a trial", () => {
     device.untilEnded(execution);
     assert.equal(execution.details["reason"], "RolledBack:NoUpdates", device.story());
     expectRuns(device, FIRST_VERSION);
+  });
+
+  it("of an application that stays undecided rolls back after five minutes", () => {
+    const { execution } = rolledBack((one) => one.trialPins.set(Pin.UNDECIDED, 1));
+    assert.equal(execution.details["reason"], "RolledBack:SelfTestFailed");
+  });
+
+  it("whose outcome could not be told before a restart is told with its reason", () => {
+    const device = online();
+    const execution = device.offer(next);
+    device.live(() => device.states.at(-1) === "RESTARTING");
+    device.pins.set(Pin.PASSES, 0);
+    device.live(() => device.states.at(-1) === "ROLLED_BACK");
+    device.pins.set(Pin.PASSES, 1);
+    // The result is in flash, and the answer to it is lost again and again.
+    device.jobs.onRequest = ({ body }) => (body["status"] === "FAILED" ? "silent" : "normal");
+    device.live(() => device.jobs.updates.some(({ status }) => status === "FAILED")).liveFor(5000);
+    device.powerOff();
+    device.jobs.onRequest = () => "normal";
+    device.untilEnded(execution);
+    assert.equal(execution.status, "FAILED");
+    assert.equal(execution.details["reason"], "RolledBack:SelfTestFailed");
+  });
+
+  it("leaves nothing behind that the next job could be told with", () => {
+    const { device } = rolledBack((one) => one.pins.set(Pin.PASSES, 0));
+    device.pins.set(Pin.PASSES, 1);
+    const other = device.jobs.create("other", { action: "unknown" });
+    device.untilEnded(other);
+    assert.equal(other.details["reason"], "this device has no handler for the action");
+    const again = device.offer(imageOf("3.0.0"), {}, "again");
+    device.untilEnded(again);
+    assert.equal(again.status, "SUCCEEDED");
+    assert.equal(again.details["reason"], undefined);
   });
 
   it("waits for an application that is undecided, and no job comes meanwhile", () => {

@@ -1,7 +1,7 @@
 // No fault, and no two of them, brick a device: each fault of power, network and server at every
-// chunk boundary and in the middle of every chunk of an update, power cuts at every call of the core
-// to its host and in every operation on flash, and pairs of all these. Whatever happens the device
-// ends connected on the old or the new firmware, off trial, and the job says which.
+// chunk boundary and in the middle of every chunk of an update, power cuts at every call of the
+// core to its host and in every operation on flash, and pairs of all these. Whatever happens the
+// device ends connected on the old or the new firmware, off trial, and the job says which.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -9,7 +9,7 @@ import { Event, Mode } from "../../host-node/src/abi.js";
 import { CUT_MODES, type CutMode } from "../../host-node/src/ports/nor.js";
 import { seededRandom } from "./support/seeded_random.js";
 import type { Execution } from "./support/shadow_jobs_cloud.js";
-import { FIRST_VERSION, imageOf, NEXT_VERSION, UpdateDevice } from "./support/update_device.js";
+import { imageOf, NEXT_VERSION, orderOf, UpdateDevice, updater } from "./support/update_device.js";
 
 const next = imageOf(NEXT_VERSION);
 const CHUNK_BYTES = 1536;
@@ -79,7 +79,7 @@ const positional: readonly Fault[] = Object.entries(atPosition).flatMap(([name, 
   positions.map((at) => ({ name: `${name} at byte ${at}`, arm: (device) => arm(device, at) })),
 );
 
-function online(): UpdateDevice {
+function online(update: Update): UpdateDevice {
   const device = new UpdateDevice();
   device.boot().untilEvent(Event.MQTT_CONNECTED);
   device.settle();
@@ -87,7 +87,7 @@ function online(): UpdateDevice {
   // SUCCEEDED is said by the new firmware, when nothing can bring the old one back.
   device.jobs.onRequest = ({ body }) => {
     if (body["status"] === "SUCCEEDED") {
-      assert.equal(device.version, NEXT_VERSION);
+      assert.ok(update.isIn(device));
       assert.equal(device.software?.isOnTrial, false);
     }
     return "normal";
@@ -95,24 +95,57 @@ function online(): UpdateDevice {
   return device;
 }
 
+/** An update that is offered, and whether what runs is what it brings. */
+interface Update {
+  offer(device: UpdateDevice): Execution;
+  isIn(device: UpdateDevice): boolean;
+}
+
+const ofFirmware: Update = {
+  offer: (device) => device.offer(next),
+  isIn: (device) => device.version === NEXT_VERSION,
+};
+
+/** The same code with one more custom section. */
+const otherModule = Uint8Array.from([...updater, 0, 5, 4, ...Buffer.from("more")]);
+
+const ofModule: Update = {
+  offer: (device) => {
+    device.http.resource = otherModule;
+    return device.jobs.create("app", orderOf("APP", otherModule));
+  },
+  isIn: (device) => device.software?.module.slot === 0,
+};
+
+const inDocument: Update = {
+  offer: (device) =>
+    device.jobs.create("app", {
+      ...orderOf("APP", otherModule, { url: undefined }),
+      module: Buffer.from(otherModule).toString("base64"),
+    }),
+  isIn: ofModule.isIn,
+};
+
 /** The device lives on until it is at rest: connected, and its job over. */
-function judge(device: UpdateDevice, execution: Execution): string {
+function judge(device: UpdateDevice, execution: Execution, update: Update): string {
   const open = ["QUEUED", "IN_PROGRESS"];
   device.live(() => !open.includes(execution.status), LONG_MS).liveFor(60_000);
   device.live(() => device.isConnected, LONG_MS).liveFor(10_000);
-  const expected = execution.status === "SUCCEEDED" ? NEXT_VERSION : FIRST_VERSION;
-  assert.equal(device.version, expected, `the job is ${execution.status}`);
+  const isIn = execution.status === "SUCCEEDED";
+  assert.equal(update.isIn(device), isIn, `the job is ${execution.status}`);
   assert.equal(device.software?.isOnTrial, false);
   assert.equal(device.valuesOf(Event.MODE_CHANGED).at(-1), Mode.NORMAL);
   return execution.status;
 }
 
-/** What comes of an update with these faults. */
-function outcome(...faults: readonly Fault[]): string {
-  const device = online();
+/** What comes of an update of the firmware with these faults. */
+const outcome = (...faults: readonly Fault[]): string => outcomeOf(ofFirmware, ...faults);
+
+function outcomeOf(update: Update, ...faults: readonly Fault[]): string {
+  const device = online(update);
   for (const fault of faults) fault.arm(device);
   try {
-    return judge(device, device.offer(next));
+    return judge(device, update.offer(device), update);
   } catch (error) {
     const names = faults.map(({ name }) => name).join("; then ");
     (error as Error).message = `${names}: ${(error as Error).message}\n${device.story()}`;
@@ -127,9 +160,9 @@ function count(outcomes: readonly string[]): Record<string, number> {
 }
 
 /** Calls of the core to its host, from the offer to the job's end. */
-function callsOfAnUpdate(): number {
-  const device = online();
-  const execution = device.offer(next);
+function callsOf(update: Update): number {
+  const device = online(update);
+  const execution = update.offer(device);
   let calls = 0;
   device.live(() => {
     calls = Math.max(calls, device.switch.calls);
@@ -138,7 +171,7 @@ function callsOfAnUpdate(): number {
   return calls;
 }
 
-const calls = callsOfAnUpdate();
+const calls = callsOf(ofFirmware);
 const cutAtCall = (call: number, isPerformed: boolean): Fault => ({
   name: `the power fails ${isPerformed ? "behind" : "before"} call ${call}`,
   arm: (device) => {
@@ -185,6 +218,42 @@ describe("a fault during an update", () => {
   it("that is a power cut in any operation on flash leaves it so", () => {
     for (const fault of flashCuts) outcome(fault);
   });
+});
+
+describe("a power cut around a checkpoint", () => {
+  const large = imageOf(NEXT_VERSION, { sizeBytes: 160 * 1024 });
+  const ofLarge: Update = { ...ofFirmware, offer: (device) => device.offer(large) };
+
+  it("goes on with nothing missing", () => {
+    for (let at = 60_000; at < 80_000; at += CHUNK_BYTES / 2) {
+      const cut: Fault = {
+        name: `the power fails at byte ${at}`,
+        arm: (device) => atPosition["the power fails"]!(device, at),
+      };
+      assert.equal(outcomeOf(ofLarge, cut), "SUCCEEDED", cut.name);
+    }
+  });
+});
+
+describe("a power cut during an update of the module alone", () => {
+  for (const [name, update] of Object.entries({ "by url": ofModule, inline: inDocument })) {
+    it(`${name}, at any call of the core, leaves the old or the new module`, () => {
+      const last = callsOf(update);
+      assert.ok(last > 60, `${last} calls`);
+      for (let call = 1; call <= last; call++) {
+        outcomeOf(update, cutAtCall(call, false));
+        outcomeOf(update, cutAtCall(call, true));
+      }
+    });
+
+    it(`${name}, in any operation on flash, leaves the old or the new module`, () => {
+      for (const mode of CUT_MODES) {
+        for (let operation = 0; operation < 48; operation++) {
+          outcomeOf(update, cutInFlash("wasm_0", operation, mode));
+        }
+      }
+    });
+  }
 });
 
 describe("two faults during an update", () => {

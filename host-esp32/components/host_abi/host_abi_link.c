@@ -404,52 +404,53 @@ static m3ApiRawFunction(call_crypto_verify) {
 }
 
 const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
-  {"sys_restart", "i(i)", call_sys_restart},
-  {"sys_random", "i(ii)", call_sys_random},
-  {"sys_panic", "i(iiiiii)", call_sys_panic},
-  {"sys_config_read", "i(iii)", call_sys_config_read},
-  {"log_write", "i(iiii)", call_log_write},
-  {"log_event", "i(iiii)", call_log_event},
-  {"flash_size", "i()", call_flash_size},
-  {"flash_read", "i(iii)", call_flash_read},
-  {"flash_write", "i(iii)", call_flash_write},
-  {"flash_erase", "i(i)", call_flash_erase},
-  {"wifi_join", "i(iiii)", call_wifi_join},
-  {"wifi_leave", "i()", call_wifi_leave},
-  {"mqtt_connect", "i(iiiiiiiiiiii)", call_mqtt_connect},
-  {"mqtt_disconnect", "i()", call_mqtt_disconnect},
-  {"mqtt_subscribe", "i(iii)", call_mqtt_subscribe},
-  {"mqtt_unsubscribe", "i(ii)", call_mqtt_unsubscribe},
-  {"mqtt_publish", "i(iiiii)", call_mqtt_publish},
-  {"http_url", "i(iii)", call_http_url},
-  {"http_get", "i(iii)", call_http_get},
-  {"http_redirect", "i()", call_http_redirect},
-  {"http_read", "i(i)", call_http_read},
-  {"http_abort", "i()", call_http_abort},
-  {"ota_read", "i(iiii)", call_ota_read},
-  {"ota_begin", "i(ii)", call_ota_begin},
-  {"ota_write", "i(ii)", call_ota_write},
-  {"ota_digest", "i(i)", call_ota_digest},
-  {"ota_activate", "i()", call_ota_activate},
-  {"ota_confirm", "i()", call_ota_confirm},
-  {"gpio_mode", "i(ii)", call_gpio_mode},
-  {"gpio_write", "i(ii)", call_gpio_write},
-  {"gpio_read", "i(i)", call_gpio_read},
-  {"crypto_csr", "i(ii)", call_crypto_csr},
-  {"crypto_verify", "i(iiiiii)", call_crypto_verify},
+  {"sys_restart", "i(i)", "u", call_sys_restart},
+  {"sys_random", "i(ii)", ">", call_sys_random},
+  {"sys_panic", "i(iiiiii)", "<<uu", call_sys_panic},
+  {"sys_config_read", "i(iii)", "u>", call_sys_config_read},
+  {"log_write", "i(iiii)", "uu<", call_log_write},
+  {"log_event", "i(iiii)", "ui<", call_log_event},
+  {"flash_size", "i()", "", call_flash_size},
+  {"flash_read", "i(iii)", "u>", call_flash_read},
+  {"flash_write", "i(iii)", "u<", call_flash_write},
+  {"flash_erase", "i(i)", "u", call_flash_erase},
+  {"wifi_join", "i(iiii)", "<<", call_wifi_join},
+  {"wifi_leave", "i()", "", call_wifi_leave},
+  {"mqtt_connect", "i(iiiiiiiiiiii)", "<u<uuuuuuu", call_mqtt_connect},
+  {"mqtt_disconnect", "i()", "", call_mqtt_disconnect},
+  {"mqtt_subscribe", "i(iii)", "<u", call_mqtt_subscribe},
+  {"mqtt_unsubscribe", "i(ii)", "<", call_mqtt_unsubscribe},
+  {"mqtt_publish", "i(iiiii)", "<<u", call_mqtt_publish},
+  {"http_url", "i(iii)", "<u", call_http_url},
+  {"http_get", "i(iii)", "uuu", call_http_get},
+  {"http_redirect", "i()", "", call_http_redirect},
+  {"http_read", "i(i)", "u", call_http_read},
+  {"http_abort", "i()", "", call_http_abort},
+  {"ota_read", "i(iiii)", "uu>", call_ota_read},
+  {"ota_begin", "i(ii)", "uu", call_ota_begin},
+  {"ota_write", "i(ii)", "<", call_ota_write},
+  {"ota_digest", "i(i)", "u", call_ota_digest},
+  {"ota_activate", "i()", "", call_ota_activate},
+  {"ota_confirm", "i()", "", call_ota_confirm},
+  {"gpio_mode", "i(ii)", "uu", call_gpio_mode},
+  {"gpio_write", "i(ii)", "uu", call_gpio_write},
+  {"gpio_read", "i(i)", "u", call_gpio_read},
+  {"crypto_csr", "i(ii)", "<", call_crypto_csr},
+  {"crypto_verify", "i(iiiiii)", "<<<", call_crypto_verify},
 };
 
 const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {
-  {"abi_version", "i()", NULL},
-  {"inbox", "i()", NULL},
-  {"dispatch", "i(iiiii)", NULL},
+  {"abi_version", "i()", "", NULL},
+  {"inbox", "i()", "", NULL},
+  {"dispatch", "i(iiiii)", "iuiiu", NULL},
 };
 
-M3Result host_abi_link(IM3Module module) {
+M3Result host_abi_link(IM3Module module, M3RawCall gate) {
   for (size_t i = 0; i < HOST_ABI_IMPORT_COUNT; i++) {
     const struct host_abi_entry *entry = &host_abi_imports[i];
-    const M3Result result = m3_LinkRawFunction(module, HOST_ABI_MODULE, entry->name,
-                                               entry->signature, entry->function);
+    const M3RawCall function = gate != NULL ? gate : entry->function;
+    const M3Result result = m3_LinkRawFunctionEx(module, HOST_ABI_MODULE, entry->name,
+                                                 entry->signature, function, entry);
     if (result != m3Err_none && result != m3Err_functionLookupFailed) {
       return result;
     }

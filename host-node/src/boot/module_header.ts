@@ -19,7 +19,7 @@
 //
 // Firmware id: the SHA-256 at the end of the firmware image under which the module was installed.
 // A mark is set when its unit is not erased: a power cut in its programming leaves it set, or as it
-// was. Pure; module_slots.ts reads and writes, image/inspect.ts explains. docs/OTA.md has the rules.
+// was. Pure; module_slots.ts reads and writes, image/ explains. docs/OTA.md has the rules.
 
 import { createHash } from "node:crypto";
 import { crc32 } from "../crc32.js";

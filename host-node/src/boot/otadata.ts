@@ -5,8 +5,8 @@
 //     0          4                  24      28      32
 //     | sequence | label [20], 0xFF | state | CRC   |
 //
-// CRC is crc32_le(0xFFFFFFFF) over the sequence alone: the state changes and the CRC stays. Sequence
-// 1 stands for slot 0, 2 for slot 1, and so on round and round: the higher one is the newer choice.
+// CRC is crc32_le(0xFFFFFFFF) over the sequence alone: the state changes and the CRC stays.
+// Sequence 1 stands for slot 0, 2 for slot 1, and so on round and round: the higher one is newer.
 // Pure; bootloader.ts writes, image/inspect.ts explains.
 
 import { crc32 } from "../crc32.js";

@@ -101,9 +101,9 @@ async function run(application: string | undefined, options: Options): Promise<v
   timeline.note(performance.now(), { kind: "device", tone: "faint", text });
   timeline.watch(device);
   try {
-    const ended = lifetime(device);
+    // First: what cannot start must not be waited for.
     device.powerOn();
-    if (!(await ended)) process.exitCode = 1;
+    if (!(await lifetime(device))) process.exitCode = 1;
   } finally {
     device.close();
   }

@@ -54,6 +54,7 @@ export interface DocumentContent {
   aws?: Record<string, unknown>;
   thing?: Record<string, unknown>;
   claim?: Record<string, unknown>;
+  ota?: Record<string, unknown>;
 }
 
 function common(): DocumentContent {
@@ -64,13 +65,13 @@ function common(): DocumentContent {
 }
 
 /** A device that has its thing certificate. */
-export function thingDocument(): Required<Omit<DocumentContent, "claim">> {
+export function thingDocument(): Required<Omit<DocumentContent, "claim" | "ota">> {
   return { ...common(), thing: { name: THING, ...identities.thing } } as never;
 }
 
 /** A device that must provision itself. */
 export function claimDocument(
   more: Record<string, unknown> = {},
-): Required<Omit<DocumentContent, "thing">> {
+): Required<Omit<DocumentContent, "thing" | "ota">> {
   return { ...common(), claim: { template: TEMPLATE, ...identities.claim, ...more } } as never;
 }

@@ -48,8 +48,12 @@ async function keep(name: string, file: string, wasm: Uint8Array): Promise<void>
   await Promise.all(old.map((entry) => rm(join(CACHE, entry), { force: true })));
 }
 
-async function bytesOf(target: Target, application: string): Promise<Uint8Array> {
-  const entry = join("tests", "wasm", "apps", `${application}.ts`);
+async function bytesOf(
+  target: Target,
+  application: string,
+  folder = join("tests", "wasm", "apps"),
+): Promise<Uint8Array> {
+  const entry = join(folder, `${application}.ts`);
   const name = `${application}-${target}`;
   const file = `${name}-${await digest(entry)}.wasm`;
   const kept = await readFile(join(CACHE, file)).catch(() => null);
@@ -62,6 +66,11 @@ async function bytesOf(target: Target, application: string): Promise<Uint8Array>
 /** The same, uncompiled. */
 export function moduleBytesOf(target: Target, application: string): Promise<Uint8Array> {
   return bytesOf(target, application);
+}
+
+/** A sample application of assembly/apps, uncompiled. */
+export function sampleBytesOf(target: Target, application: string): Promise<Uint8Array> {
+  return bytesOf(target, application, join("assembly", "apps"));
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -1,6 +1,6 @@
 // A desk for updates: a device with a sample application, the local cloud, an HTTPS server that
-// goes wrong as a test says, a pair of keys, and a clock that runs faster than the wall's. Nothing
-// stands in for a part of the product. For the end-to-end tests of updates.
+// goes wrong as a test says, a pair of keys, and a clock that runs faster than the wall's.
+// Nothing stands in for a part of the product. For the end-to-end tests of updates.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -65,7 +65,7 @@ const firstImage = imageOf(FIRST_VERSION);
 
 export interface UpdateDeviceOptions extends DeviceOptions {
   /** Member "ota" of the configuration. */
-  readonly ota?: object;
+  readonly ota?: Record<string, unknown>;
 }
 
 export class UpdateDevice extends ScriptedDevice {
@@ -85,7 +85,7 @@ export class UpdateDevice extends ScriptedDevice {
 
   constructor(options: UpdateDeviceOptions = {}) {
     const { ota = { publicKey: keys.publicKey } } = options;
-    super({ document: { ...thingDocument(), ota } as never, ...options });
+    super({ document: { ...thingDocument(), ota }, ...options });
     flashFirmware(this.image, firstImage);
     this.http = new ScriptedHttp(this.agenda, () => this.isWifiUp, new Uint8Array());
     this.jobs = ScriptedJobs.on(this);

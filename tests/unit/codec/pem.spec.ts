@@ -1,6 +1,6 @@
 // PEM as users paste it, and everything that must not pass for a credential.
 
-import { kind, normalize, PemKind } from "../../../assembly/codec/pem";
+import { kind, normalize, PemKind, publicPoint } from "../../../assembly/codec/pem";
 
 const BUFFER: usize = memory.data(1024);
 
@@ -151,5 +151,37 @@ describe("kind", () => {
   it("of a block with text around it is none", () => {
     expect<u8>(kindOf("subject=CN\n" + block("CERTIFICATE"))).toBe(PemKind.NONE);
     expect<u8>(kindOf(block("CERTIFICATE") + "x\n")).toBe(PemKind.NONE);
+  });
+});
+
+const P256_HEAD = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
+const P256_X = "Fl8ov7OMsE2zhUzFPvnUzemtKttY\n";
+const P256_Y = "NEvSwSW+z4Any7Ye57AWrbDmQrRwmTu6/SjjnCY7XZrrI228ODNbv9Io3w==\n";
+const SECP256K1 =
+  "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAE5UKGqPSaIf213rnvpJojPW+mnBfeJXoy\n" +
+  "omdsVuTAi7umoMdMxYGyJ/k46pLknS+uaqxl2sUcf/omJwpLnyKIMw==\n";
+
+function pointOf(text: string): i32 {
+  return publicPoint(BUFFER, put(text));
+}
+
+describe("a public key", () => {
+  it("on P-256 is 65 bytes, 4, x and y", () => {
+    expect<i32>(pointOf(block("PUBLIC KEY", P256_HEAD + P256_X + P256_Y))).toBe(65);
+    expect<u8>(load<u8>(BUFFER)).toBe(4);
+    expect<u8>(load<u8>(BUFFER, 1)).toBe(0x16);
+    expect<u8>(load<u8>(BUFFER, 2)).toBe(0x5f);
+    expect<u8>(load<u8>(BUFFER, 64)).toBe(0xdf);
+  });
+
+  it("on another curve, of another kind, cut short or spoilt is none", () => {
+    const whole = P256_HEAD + P256_X + P256_Y;
+    expect<i32>(pointOf(block("PUBLIC KEY", SECP256K1))).toBe(0);
+    expect<i32>(pointOf(block("PRIVATE KEY", whole))).toBe(0);
+    expect<i32>(pointOf(block("PUBLIC KEY", P256_HEAD + P256_X))).toBe(0);
+    expect<i32>(pointOf(block("PUBLIC KEY", whole.replace("=", "")))).toBe(0);
+    expect<i32>(pointOf(block("PUBLIC KEY", whole.replace("+", "*")))).toBe(0);
+    expect<i32>(pointOf(block("PUBLIC KEY", whole) + "x\n")).toBe(0);
+    expect<i32>(pointOf("")).toBe(0);
   });
 });

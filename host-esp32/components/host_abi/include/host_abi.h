@@ -122,7 +122,8 @@ enum host_reset_reason {
 enum host_restart_scope {
   /* the device: through the bootloader, which judges a firmware image on trial */
   HOST_RESTART_SCOPE_DEVICE = 0,
-  /* the module alone: chosen and loaded again; firmware, radio and network stay as they are */
+  /* the module alone: chosen and loaded again; the firmware and its drivers stay as they are,
+   * connections end */
   HOST_RESTART_SCOPE_MODULE = 1,
 };
 
@@ -603,10 +604,13 @@ int32_t host_crypto_verify(
 );
 
 /* One call of the table. Every wire value, and the result, is an i32; the signature is in the
- * notation of wasm3, and function is NULL in the table of exports. */
+ * notation of wasm3, and function is NULL in the table of exports. parameters has one letter for
+ * each: u and i are one wire value, unsigned or signed; < (in) and > (out) are slices of memory,
+ * which are two, pointer and size. */
 struct host_abi_entry {
   const char *name;
   const char *signature;
+  const char *parameters;
   M3RawCall function;
 };
 
@@ -624,7 +628,8 @@ const char *host_abi_check(const uint8_t *wasm, uint32_t wasm_size);
 
 /* Links the imports that the module uses. Call it after m3_LoadModule and before any function of
  * the module runs. An import that the module does not use is skipped; a signature that differs,
- * or memory that runs out, is returned as wasm3 reports it. */
-M3Result host_abi_link(IM3Module module);
+ * or memory that runs out, is returned as wasm3 reports it. With a gate every import is linked
+ * to it instead: its user data is the entry, whose function it calls, or not. */
+M3Result host_abi_link(IM3Module module, M3RawCall gate);
 
 #endif

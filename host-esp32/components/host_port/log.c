@@ -1,0 +1,37 @@
+// Port log: the console (IDF: esp_log.h). Log lines carry the name of their module as tag, system
+// events the tag "event" with number and value: `docs/ABI.md` has the names.
+
+#include <inttypes.h>
+
+#include "esp_log.h"
+#include "host_abi.h"
+
+/* By HOST_LOG_MODULE. */
+static const char *const MODULES[] = {"system",       "flash",       "wifi",   "session",
+                                      "provisioning", "application", "shadow", "jobs",
+                                      "ota"};
+
+static esp_log_level_t level_of(uint32_t level) {
+  switch (level) {
+    case HOST_LOG_LEVEL_ERROR:
+      return ESP_LOG_ERROR;
+    case HOST_LOG_LEVEL_WARNING:
+      return ESP_LOG_WARN;
+    case HOST_LOG_LEVEL_INFO:
+      return ESP_LOG_INFO;
+    default:
+      return ESP_LOG_DEBUG;
+  }
+}
+
+int32_t host_log_write(uint32_t level, uint32_t module, const uint8_t *text, uint32_t text_size) {
+  const char *tag = module < sizeof MODULES / sizeof *MODULES ? MODULES[module] : "core";
+  ESP_LOG_LEVEL(level_of(level), tag, "%.*s", (int)text_size, (const char *)text);
+  return HOST_STATUS_OK;
+}
+
+int32_t host_log_event(uint32_t event, int32_t value, const uint8_t *text, uint32_t text_size) {
+  ESP_LOGI("event", "%" PRIu32 " %" PRIi32 " %.*s", event, value, (int)text_size,
+           (const char *)text);
+  return HOST_STATUS_OK;
+}
