@@ -11,7 +11,7 @@ export interface Measurement {
 
 export interface Contestant {
   readonly name: string;
-  /** The work, once, or a throw when its outcome is wrong. All its time counts unless it measures. */
+  /** The work, once; throws when its outcome is wrong. All of it counts, unless it measures. */
   // biome-ignore lint/suspicious/noConfusingVoidType: nothing is what most contestants answer.
   run(): Promise<Measurement | void>;
 }
