@@ -25,6 +25,7 @@ interface Options {
   readonly app: string;
   readonly config?: string;
   readonly network: string;
+  readonly release: string;
 }
 
 class FirmwareError extends Error {}
@@ -74,6 +75,7 @@ function runIdf(idf: readonly string[], folder: string, options: Options, defaul
   const lists = `${join(PROJECT, "sdkconfig.defaults")};${defaults}`;
   const definitions = [
     `IDF_TARGET=${options.target}`,
+    `PROJECT_VER=${options.release}`,
     `SDKCONFIG=${join(folder, "sdkconfig")}`,
     `SDKCONFIG_DEFAULTS=${lists}`,
   ].flatMap((definition) => ["-D", definition]);
@@ -101,6 +103,7 @@ const program = new Command("npm run firmware --")
   .description("build an application into firmware for a chip, with ESP-IDF")
   .addOption(new Option("-t, --target <chip>", "chip").choices(TARGETS).default("esp32c3"))
   .option("-a, --app <file>", "application", join("assembly", "apps", "telemetry.ts"))
+  .option("-r, --release <version>", "version of the firmware, at most 31 bytes", "0.0.0")
   .option("-c, --config <file>", "configuration document to build in (docs/CONFIGURATION.md)")
   .addOption(
     new Option("-n, --network <kind>", "wifi, or Ethernet of QEMU")

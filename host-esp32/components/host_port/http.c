@@ -1,6 +1,11 @@
 // Port http: GET over TLS, one request at a time (IDF: esp_http_client.h). A request has a task of
 // its own, which opens the connection, reports the head, and reads the body as far as http_read
 // asks; it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
+//
+// A server packs what it sends into TLS records of 16 KB, and each takes a block of that size here,
+// beside the session of MQTT. So the body is asked for in windows, by Range over one connection, and
+// no record is larger than a window and a head; who asks sees one body. A server without ranges
+// sends it whole.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,18 +18,21 @@
 #include "host_os.h"
 #include "lwip/sockets.h"
 #include "port.h"
+#include "sdkconfig.h"
 #include "url.h"
 
 enum {
   TIMEOUT_MS = 20000,
   STACK_BYTES = 6144,
   PRIORITY = 4,
-  RANGE_BYTES = 32,
+  RANGE_BYTES = 40,
   FIELD_BYTES_MAX = 96,
   LOCATION_BYTES_MAX = HOST_HTTP_URL_BYTES_MAX,
   RECEIVE_BYTES = 2048,
   /* The request line has the URL in it. */
-  SEND_BYTES = 1024
+  SEND_BYTES = 1024,
+  WINDOW_BYTES = CONFIG_IOT32_HTTP_WINDOW_BYTES,
+  PARTIAL_CONTENT = 206
 };
 
 static const char *TAG = "http";
@@ -43,6 +51,9 @@ struct http_request {
   bool is_open;
   uint32_t offset;
   uint32_t delivered;
+  /* The body comes in windows; so many bytes are left of the present one. */
+  bool is_windowed;
+  uint32_t window_left;
   struct http_head head;
   /* Guarded by the monitor. */
   bool has_head;
@@ -52,8 +63,9 @@ struct http_request {
 
 static struct {
   struct host_os_monitor *monitor;
-  /* URL of the next http_get, as far as it is put together. */
-  char url[HOST_HTTP_URL_BYTES_MAX + 1];
+  /* URL of the next http_get, as far as it is put together; NULL: there was none. As large as it is,
+   * for most devices never need one. */
+  char *url;
   uint32_t url_size;
   bool is_too_long;
   /* Where the last response pointed, and from which URL; NULL: nowhere. */
@@ -90,6 +102,13 @@ static esp_err_t on_event(esp_http_client_event_t *event) {
   return ESP_OK;
 }
 
+/* One window from there on. */
+static bool set_range(struct http_request *request, uint32_t from) {
+  snprintf(request->range, sizeof request->range, "bytes=%lu-%lu", (unsigned long)from,
+           (unsigned long)from + WINDOW_BYTES - 1);
+  return esp_http_client_set_header(request->client, "Range", request->range) == ESP_OK;
+}
+
 static bool prepare(struct http_request *request) {
   const esp_http_client_config_t config = {
       .url = request->url,
@@ -107,12 +126,8 @@ static bool prepare(struct http_request *request) {
   if (request->client == NULL) {
     return false;
   }
-  bool is_good = esp_http_client_set_header(request->client, "Accept-Encoding", "identity") == ESP_OK;
-  if (request->offset > 0) {
-    snprintf(request->range, sizeof request->range, "bytes=%lu-", (unsigned long)request->offset);
-    is_good = is_good && esp_http_client_set_header(request->client, "Range", request->range) == ESP_OK;
-  }
-  return is_good;
+  return esp_http_client_set_header(request->client, "Accept-Encoding", "identity") == ESP_OK &&
+         set_range(request, request->offset);
 }
 
 static int32_t opening_status(struct http_request *request, int32_t *detail) {
@@ -124,18 +139,16 @@ static int32_t opening_status(struct http_request *request, int32_t *detail) {
   return status != HOST_STATUS_OK ? status : HOST_STATUS_UNREACHABLE;
 }
 
-/* Opens, and reads the head. OK, or the status of the end. */
-static int32_t open_request(struct http_request *request, int32_t *detail) {
-  if (!prepare(request)) {
-    return HOST_STATUS_IO_ERROR;
-  }
+/* Sends the request, over the connection that is there or a new one, and reads the head into `head`.
+ * OK, or the status of the end. */
+static int32_t exchange(struct http_request *request, struct http_head *head, int32_t *detail) {
+  request->content_length = -1;
+  request->has_content_range = false;
+  request->is_field_too_long = false;
   if (esp_http_client_open(request->client, 0) != ESP_OK) {
     return opening_status(request, detail);
   }
   request->is_open = true;
-  /* The handshake is over. */
-  free(request->ca);
-  request->ca = NULL;
   if (esp_http_client_fetch_headers(request->client) < 0) {
     *detail = esp_http_client_get_errno(request->client);
     return *detail == EAGAIN ? HOST_STATUS_TIMEOUT : HOST_STATUS_CONNECTION_LOST;
@@ -149,7 +162,49 @@ static int32_t open_request(struct http_request *request, int32_t *detail) {
   if (fields.code < 100 || request->is_field_too_long) {
     return HOST_STATUS_MALFORMED;
   }
-  return http_head_of(&fields, &request->head);
+  return http_head_of(&fields, head);
+}
+
+/* The first window tells how long all of them are. */
+static int32_t open_request(struct http_request *request, int32_t *detail) {
+  struct http_head *head = &request->head;
+  if (!prepare(request)) {
+    return HOST_STATUS_IO_ERROR;
+  }
+  const int32_t status = exchange(request, head, detail);
+  if (status != HOST_STATUS_OK) {
+    return status;
+  }
+  request->is_windowed = esp_http_client_get_status_code(request->client) == PARTIAL_CONTENT;
+  if (!request->is_windowed) {
+    return HOST_STATUS_OK;
+  }
+  const bool is_known = head->body_bytes >= 0 && head->resource_bytes <= INT32_MAX;
+  if (!is_known || head->resource_bytes < head->position + (uint32_t)head->body_bytes) {
+    return HOST_STATUS_MALFORMED;
+  }
+  request->window_left = (uint32_t)head->body_bytes;
+  head->body_bytes = (int32_t)(head->resource_bytes - head->position);
+  return HOST_STATUS_OK;
+}
+
+/* The next window, over a new connection where the server has closed the one that was kept. */
+static bool open_window(struct http_request *request) {
+  const uint32_t from = request->head.position + request->delivered;
+  struct http_head head = {0};
+  int32_t detail = 0;
+  if (!set_range(request, from)) {
+    return false;
+  }
+  int32_t status = exchange(request, &head, &detail);
+  if (status != HOST_STATUS_OK) {
+    (void)esp_http_client_close(request->client);
+    status = exchange(request, &head, &detail);
+  }
+  request->window_left = head.body_bytes > 0 ? (uint32_t)head.body_bytes : 0;
+  return status == HOST_STATUS_OK && request->window_left > 0 && head.position == from &&
+         head.resource_bytes == request->head.resource_bytes &&
+         esp_http_client_get_status_code(request->client) == PARTIAL_CONTENT;
 }
 
 static void put_u32(uint8_t *bytes, uint32_t value) {
@@ -166,7 +221,7 @@ static void tell_head(struct http_request *request) {
   free(http.location);
   free(http.base);
   http.location = request->location;
-  http.base = strdup(request->url);
+  http.base = http.location == NULL ? NULL : strdup(request->url);
   request->location = NULL;
   request->has_head = true;
   host_os_leave(http.monitor);
@@ -192,18 +247,28 @@ static bool is_body_complete(const struct http_request *request) {
   return esp_http_client_is_complete_data_received(request->client);
 }
 
-/* Collects so many bytes, less only where the body ends. Negative: the connection is lost. */
+/* Collects so many bytes, less only where the body ends, and counts them as delivered. Negative: the
+ * connection is lost. */
 static int read_body(struct http_request *request, char *bytes, int wanted) {
   int count = 0;
   while (count < wanted) {
-    const int part = esp_http_client_read(request->client, bytes + count, wanted - count);
-    if (part < 0) {
+    int limit = wanted - count;
+    if (request->is_windowed) {
+      if (request->window_left == 0 && !open_window(request)) {
+        return -1;
+      }
+      limit = (uint32_t)limit < request->window_left ? limit : (int)request->window_left;
+    }
+    const int part = esp_http_client_read(request->client, bytes + count, limit);
+    if (part < 0 || (part == 0 && request->is_windowed)) {
       return -1;
     }
     if (part == 0) {
       break;
     }
     count += part;
+    request->delivered += (uint32_t)part;
+    request->window_left -= request->is_windowed ? (uint32_t)part : 0;
   }
   return count;
 }
@@ -215,12 +280,11 @@ static int32_t serve_read(struct http_request *request, char *bytes, uint32_t wa
     const uint32_t left = (uint32_t)request->head.body_bytes - request->delivered;
     limit = wanted < left ? wanted : left;
   }
+  const uint32_t at = request->delivered;
   const int count = read_body(request, bytes, (int)limit);
   if (count < 0) {
     return HOST_STATUS_CONNECTION_LOST;
   }
-  const uint32_t at = request->delivered;
-  request->delivered += (uint32_t)count;
   host_os_enter(http.monitor);
   request->wanted = 0;
   host_os_leave(http.monitor);
@@ -312,7 +376,8 @@ void http_end_life(void) {
   }
   free(http.location);
   free(http.base);
-  http.location = http.base = NULL;
+  free(http.url);
+  http.location = http.base = http.url = NULL;
   http.url_size = 0;
   http.is_too_long = false;
   host_os_leave(http.monitor);
@@ -333,6 +398,11 @@ int32_t host_http_url(const uint8_t *part, uint32_t part_size, uint32_t is_first
     http.is_too_long = true;
     return HOST_STATUS_TOO_LARGE;
   }
+  char *grown = realloc(http.url, http.url_size + part_size + 1);
+  if (grown == NULL) {
+    return HOST_STATUS_BUSY;
+  }
+  http.url = grown;
   if (part_size > 0) {
     memcpy(http.url + http.url_size, part, part_size);
   }
@@ -359,8 +429,8 @@ static struct http_request *make_request(uint32_t offset, char *ca) {
 }
 
 int32_t host_http_get(uint32_t offset, uint32_t ca_offset, uint32_t ca_size) {
-  const bool has_nul = strlen(http.url) != http.url_size;
-  const int32_t verdict = http.is_too_long || has_nul || http.url_size == 0
+  const bool is_text = http.url_size > 0 && strlen(http.url) == http.url_size;
+  const int32_t verdict = http.is_too_long || !is_text
                               ? HOST_STATUS_INVALID_ARGUMENT
                               : url_check(http.url);
   int32_t status = HOST_STATUS_OK;
@@ -395,12 +465,16 @@ int32_t host_http_redirect(void) {
   int32_t status = HOST_STATUS_NOT_FOUND;
   host_os_enter(http.monitor);
   if (http.location != NULL && http.base != NULL) {
-    char *resolved = malloc(sizeof http.url);
+    const size_t room = HOST_HTTP_URL_BYTES_MAX + 1;
+    char *resolved = malloc(room);
     status = resolved == NULL ? HOST_STATUS_IO_ERROR
-                              : url_resolve(http.base, http.location, resolved, sizeof http.url);
+                              : url_resolve(http.base, http.location, resolved, room);
     if (status == HOST_STATUS_OK) {
-      http.url_size = (uint32_t)strlcpy(http.url, resolved, sizeof http.url);
+      free(http.url);
+      http.url = strdup(resolved);
+      http.url_size = http.url == NULL ? 0 : (uint32_t)strlen(http.url);
       http.is_too_long = false;
+      status = http.url == NULL ? HOST_STATUS_IO_ERROR : HOST_STATUS_OK;
     }
     free(resolved);
   }

@@ -1,10 +1,14 @@
 // Port log: the console (IDF: esp_log.h). Log lines carry the name of their module as tag, system
-// events the tag "event" with number and value: `docs/ABI.md` has the names.
+// events the tag "event" with number and value: `docs/ABI.md` has the names. With
+// CONFIG_IOT32_LOG_MEMORY a line "memory" follows each event: what is free, the largest block of it,
+// and the least that ever was (IDF: esp_heap_caps.h).
 
 #include <inttypes.h>
 
+#include "esp_heap_caps.h"
 #include "esp_log.h"
 #include "host_abi.h"
+#include "sdkconfig.h"
 
 /* By HOST_LOG_MODULE. */
 static const char *const MODULES[] = {"system",       "flash",       "wifi",   "session",
@@ -30,8 +34,19 @@ int32_t host_log_write(uint32_t level, uint32_t module, const uint8_t *text, uin
   return HOST_STATUS_OK;
 }
 
+#ifdef CONFIG_IOT32_LOG_MEMORY
+static void log_memory(void) {
+  ESP_LOGI("memory", "%zu free, largest %zu, least %zu", heap_caps_get_free_size(MALLOC_CAP_8BIT),
+           heap_caps_get_largest_free_block(MALLOC_CAP_8BIT),
+           heap_caps_get_minimum_free_size(MALLOC_CAP_8BIT));
+}
+#else
+static void log_memory(void) {}
+#endif
+
 int32_t host_log_event(uint32_t event, int32_t value, const uint8_t *text, uint32_t text_size) {
   ESP_LOGI("event", "%" PRIu32 " %" PRIi32 " %.*s", event, value, (int)text_size,
            (const char *)text);
+  log_memory();
   return HOST_STATUS_OK;
 }
