@@ -2,10 +2,10 @@
 // its own, which opens the connection, reports the head, and reads the body as far as http_read
 // asks; it ends with the request, and its memory with it. Follows no redirect and repeats nothing.
 //
-// A server packs what it sends into TLS records of 16 KB, and each takes a block of that size here,
-// beside the session of MQTT. So the body is asked for in windows, by Range over one connection, and
-// no record is larger than a window and a head; who asks sees one body. A server without ranges
-// sends it whole.
+// A server packs what it sends into TLS records of 16 KB, and each takes a block of that size
+// here, beside the session of MQTT. So the body is asked for in windows, by Range over one
+// connection, and no record is larger than a window and a head; who asks sees one body. A server
+// without ranges sends it whole. The URL is http_url.c's.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "host_os.h"
+#include "http_url.h"
 #include "lwip/sockets.h"
 #include "port.h"
 #include "sdkconfig.h"
@@ -63,21 +64,13 @@ struct http_request {
 
 static struct {
   struct host_os_monitor *monitor;
-  /* URL of the next http_get, as far as it is put together; NULL: there was none. As large as it is,
-   * for most devices never need one. */
-  char *url;
-  uint32_t url_size;
-  bool is_too_long;
-  /* Where the last response pointed, and from which URL; NULL: nowhere. */
-  char *location;
-  char *base;
   struct http_request *request;
   bool is_silent;
 } http;
 
 bool http_start(void) {
   http.monitor = host_os_monitor_new();
-  return http.monitor != NULL;
+  return http.monitor != NULL && http_url_start();
 }
 
 /* ---- the task of a request ------------------------------------------------------------------ */
@@ -217,12 +210,9 @@ static void tell_head(struct http_request *request) {
   uint8_t payload[8];
   put_u32(payload, request->head.position);
   put_u32(payload + 4, request->head.resource_bytes);
-  host_os_enter(http.monitor);
-  free(http.location);
-  free(http.base);
-  http.location = request->location;
-  http.base = http.location == NULL ? NULL : strdup(request->url);
+  http_url_keep_location(request->location, request->url);
   request->location = NULL;
+  host_os_enter(http.monitor);
   request->has_head = true;
   host_os_leave(http.monitor);
   host_answer(HOST_EVENT_KIND_HTTP_RESPONSE, esp_http_client_get_status_code(request->client),
@@ -247,8 +237,8 @@ static bool is_body_complete(const struct http_request *request) {
   return esp_http_client_is_complete_data_received(request->client);
 }
 
-/* Collects so many bytes, less only where the body ends, and counts them as delivered. Negative: the
- * connection is lost. */
+/* Collects so many bytes, less only where the body ends, and counts them as delivered. Negative:
+ * the connection is lost. */
 static int read_body(struct http_request *request, char *bytes, int wanted) {
   int count = 0;
   while (count < wanted) {
@@ -374,42 +364,12 @@ void http_end_life(void) {
   while (http.request != NULL) {
     host_os_wait(http.monitor, HOST_OS_FOR_EVER);
   }
-  free(http.location);
-  free(http.base);
-  free(http.url);
-  http.location = http.base = http.url = NULL;
-  http.url_size = 0;
-  http.is_too_long = false;
   host_os_leave(http.monitor);
+  http_url_end_life();
   http.is_silent = false;
 }
 
 /* ---- imports -------------------------------------------------------------------------------- */
-
-int32_t host_http_url(const uint8_t *part, uint32_t part_size, uint32_t is_first) {
-  if (is_first > 1) {
-    return HOST_STATUS_INVALID_ARGUMENT;
-  }
-  if (is_first == 1) {
-    http.url_size = 0;
-    http.is_too_long = false;
-  }
-  if (http.is_too_long || part_size > HOST_HTTP_URL_BYTES_MAX - http.url_size) {
-    http.is_too_long = true;
-    return HOST_STATUS_TOO_LARGE;
-  }
-  char *grown = realloc(http.url, http.url_size + part_size + 1);
-  if (grown == NULL) {
-    return HOST_STATUS_BUSY;
-  }
-  http.url = grown;
-  if (part_size > 0) {
-    memcpy(http.url + http.url_size, part, part_size);
-  }
-  http.url_size += part_size;
-  http.url[http.url_size] = '\0';
-  return HOST_STATUS_OK;
-}
 
 /* A request with its own copy of the URL; NULL when memory is short. */
 static struct http_request *make_request(uint32_t offset, char *ca) {
@@ -420,7 +380,7 @@ static struct http_request *make_request(uint32_t offset, char *ca) {
   }
   request->offset = offset;
   request->ca = ca;
-  request->url = strdup(http.url);
+  request->url = http_url_copy();
   if (request->url == NULL) {
     free_request(request);
     return NULL;
@@ -429,13 +389,9 @@ static struct http_request *make_request(uint32_t offset, char *ca) {
 }
 
 int32_t host_http_get(uint32_t offset, uint32_t ca_offset, uint32_t ca_size) {
-  const bool is_text = http.url_size > 0 && strlen(http.url) == http.url_size;
-  const int32_t verdict = http.is_too_long || !is_text
-                              ? HOST_STATUS_INVALID_ARGUMENT
-                              : url_check(http.url);
-  int32_t status = HOST_STATUS_OK;
-  if (verdict != HOST_STATUS_OK) {
-    return verdict;
+  int32_t status = http_url_verdict();
+  if (status != HOST_STATUS_OK) {
+    return status;
   }
   if (http.request != NULL) {
     return HOST_STATUS_BUSY;
@@ -459,27 +415,6 @@ int32_t host_http_get(uint32_t offset, uint32_t ca_offset, uint32_t ca_size) {
     return HOST_STATUS_IO_ERROR;
   }
   return HOST_STATUS_OK;
-}
-
-int32_t host_http_redirect(void) {
-  int32_t status = HOST_STATUS_NOT_FOUND;
-  host_os_enter(http.monitor);
-  if (http.location != NULL && http.base != NULL) {
-    const size_t room = HOST_HTTP_URL_BYTES_MAX + 1;
-    char *resolved = malloc(room);
-    status = resolved == NULL ? HOST_STATUS_IO_ERROR
-                              : url_resolve(http.base, http.location, resolved, room);
-    if (status == HOST_STATUS_OK) {
-      free(http.url);
-      http.url = strdup(resolved);
-      http.url_size = http.url == NULL ? 0 : (uint32_t)strlen(http.url);
-      http.is_too_long = false;
-      status = http.url == NULL ? HOST_STATUS_IO_ERROR : HOST_STATUS_OK;
-    }
-    free(resolved);
-  }
-  host_os_leave(http.monitor);
-  return status;
 }
 
 int32_t host_http_read(uint32_t size) {
