@@ -193,6 +193,7 @@ function startProvisioning(): void {
 }
 
 function onProvisioned(): void {
+  trial.useUp();
   modes.step(modes.Input.PROVISIONED, 0);
   openAsThing();
 }

@@ -9,16 +9,19 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ABI_VERSION, OtaState, Status } from "../../host-node/src/abi.js";
+import { ABI_VERSION, Event, OtaState, RestartScope, Status } from "../../host-node/src/abi.js";
 import type { OnRequest, UpdateOptions } from "../../host-node/src/cloud/index.js";
+import { claimConfiguration } from "../../host-node/src/demo/stage.js";
 import { cleanUp, onCleanUp, temporaryDirectory } from "./cloud_support.js";
 import { sampleModule } from "./image_support.js";
+import { fastClock } from "./support/e2e_clock.js";
 import type { Fault } from "./support/fault_server.js";
 import { moduleBytesOf } from "./support/module_cache.js";
 import { configurationOf, Desk, THING } from "./support/shadow_jobs_desk.js";
 import { FIRST_VERSION, UpdateDesk, type UpdateDeskOptions } from "./support/update_desk.js";
 
 const NEXT_VERSION = "2.0.0";
+const CLOCK_FACTOR = 20;
 /** Of many chunks, sectors and checkpoints, and not so large that a fast clock runs out. */
 const IMAGE_BYTES = 300_000;
 const SECTOR_BYTES = 4096;
@@ -310,6 +313,25 @@ describe("an update that the cloud rolls out", () => {
     assert.deepEqual(statuses, ["SUCCEEDED", "SUCCEEDED"]);
     await expectUpdated(desk, job.jobId);
     assert.equal(second.device.firmware?.version, NEXT_VERSION);
+  });
+});
+
+describe("a life that has provisioned itself", () => {
+  it("restarts its module before it begins an update", async () => {
+    const desk = await newDesk();
+    const { cloud } = desk.desk;
+    const configuration = claimConfiguration(cloud, {}, { publicKey: desk.keys.publicKey });
+    const device = { module, configuration, version: FIRST_VERSION };
+    const claimed = await Desk.on(cloud, { ...device, clock: fastClock(CLOCK_FACTOR) });
+    claimed.device.setPin(PASSES_PIN, 1);
+    const scopes: RestartScope[] = [];
+    claimed.device.on("restart", ({ scope }) => scopes.push(scope));
+    const [thing] = claimed.textsOf(Event.PROVISIONED);
+    const { job } = cloud.createUpdate({ ...orderOf(desk), things: [thing!] });
+    const execution = await claimed.untilJobEnds(job.jobId);
+    assert.equal(execution.status, "SUCCEEDED", JSON.stringify(execution.statusDetails));
+    assert.deepEqual(scopes, [RestartScope.MODULE, RestartScope.DEVICE]);
+    assert.equal(claimed.device.firmware?.version, NEXT_VERSION);
   });
 });
 
