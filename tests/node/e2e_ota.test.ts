@@ -320,7 +320,13 @@ describe("a life that has provisioned itself", () => {
   it("restarts its module before it begins an update", async () => {
     const desk = await newDesk();
     const { cloud } = desk.desk;
-    const configuration = claimConfiguration(cloud, {}, { publicKey: desk.keys.publicKey });
+    const configuration = claimConfiguration(
+      cloud,
+      {},
+      {
+        ota: { publicKey: desk.keys.publicKey },
+      },
+    );
     const device = { module, configuration, version: FIRST_VERSION };
     const claimed = await Desk.on(cloud, { ...device, clock: fastClock(CLOCK_FACTOR) });
     claimed.device.setPin(PASSES_PIN, 1);
