@@ -679,9 +679,9 @@ export declare function otaRead(slot: u32, offset: u32, bytes: usize, bytesSize:
 export declare function otaBegin(target: u32, offset: u32): i32;
 
 /**
- * Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps the
- * rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all it can
- * it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to INBOX_BYTES.
+ * Append to the slot; answered with OTA_DONE. Any size: the host may keep what is less than a
+ * sector until more comes or ota_digest ends it. The host copies the bytes; where it holds all it
+ * can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to INBOX_BYTES.
  */
 // @ts-ignore: decorator
 @external("host", "ota_write")

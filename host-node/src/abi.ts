@@ -669,9 +669,9 @@ export interface OtaPort {
    */
   begin(target: number, offset: number): number;
   /**
-   * Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps
-   * the rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all
-   * it can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to
+   * Append to the slot; answered with OTA_DONE. Any size: the host may keep what is less than a
+   * sector until more comes or ota_digest ends it. The host copies the bytes; where it holds all it
+   * can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to
    * INBOX_BYTES.
    */
   write(bytes: Uint8Array): number;

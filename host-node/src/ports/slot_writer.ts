@@ -1,16 +1,15 @@
-// Writes an image into a slot, front to back: erases each sector when the writing comes to it, and
-// programs whole units only. What is less than a unit is held back until more comes, or until
-// flush() fills it up. Used by ports/ota.ts.
+// Writes an image into a slot, front to back, a sector at a time: erased and programmed when it is
+// whole, and kept with one write of the file, which costs more than both. What is less than a sector
+// is held back until more comes, or until flush() programs it in whole units. Used by ports/ota.ts.
 
 import type { FlashRegion } from "../flash_region.js";
 import { SECTOR_BYTES, UNIT_BYTES } from "./nor.js";
 
-const NOTHING = new Uint8Array();
-
 export class SlotWriter {
-  /** In the region: where the next unit goes. */
+  /** In the region: where what is held back goes; a whole unit. */
   private position: number;
-  private held: Uint8Array = NOTHING;
+  private readonly sector = new Uint8Array(SECTOR_BYTES);
+  private heldBytes = 0;
 
   /**
    * The image begins at `base` of the region and is written from its byte `start` on; both are
@@ -30,19 +29,22 @@ export class SlotWriter {
 
   /** Throws NorError or PowerCut; the next bytes go where they would have gone without it. */
   append(bytes: Uint8Array): void {
-    const all = this.held.length === 0 ? bytes : Buffer.concat([this.held, bytes]);
-    const whole = all.length - (all.length % UNIT_BYTES);
-    this.held = whole === all.length ? NOTHING : new Uint8Array(all.subarray(whole));
-    this.program(all.subarray(0, whole));
+    for (let at = 0; at < bytes.length; ) {
+      const room = SECTOR_BYTES - (this.position % SECTOR_BYTES) - this.heldBytes;
+      const part = bytes.subarray(at, at + room);
+      this.sector.set(part, this.heldBytes);
+      this.heldBytes += part.length;
+      at += part.length;
+      if (part.length === room) this.program();
+    }
   }
 
-  /** Programs what was held back, filled up with 0xFF. */
+  /** Programs what was held back, its last unit filled up with 0xFF. */
   flush(): void {
-    if (this.held.length === 0) return;
-    const unit = new Uint8Array(UNIT_BYTES).fill(0xff);
-    unit.set(this.held);
-    this.held = NOTHING;
-    this.program(unit);
+    const whole = Math.ceil(this.heldBytes / UNIT_BYTES) * UNIT_BYTES;
+    this.sector.fill(0xff, this.heldBytes, whole);
+    this.heldBytes = whole;
+    this.program();
   }
 
   /** The image's bytes as they are in flash: a view. */
@@ -53,27 +55,22 @@ export class SlotWriter {
   /** Shows in `bytes`, read at `offset` of the image, what is held back. */
   overlay(offset: number, bytes: Uint8Array): void {
     const at = this.position - this.base - offset;
-    for (const [index, byte] of this.held.entries()) {
-      if (at + index >= 0 && at + index < bytes.length) bytes[at + index] = byte;
+    for (let index = 0; index < this.heldBytes; index++) {
+      if (at + index >= 0 && at + index < bytes.length) bytes[at + index] = this.sector[index]!;
     }
   }
 
-  private program(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+  private program(): void {
     const start = this.position;
+    const bytes = this.sector.subarray(0, this.heldBytes);
+    if (bytes.length === 0) return;
     this.position += bytes.length;
-    this.region.together(() => this.programAt(start, bytes));
-  }
-
-  private programAt(start: number, bytes: Uint8Array): void {
-    this.eraseVouchers();
-    for (let at = 0; at < bytes.length; ) {
-      const offset = start + at;
-      if (offset % SECTOR_BYTES === 0) this.region.erase(offset);
-      const size = Math.min(SECTOR_BYTES - (offset % SECTOR_BYTES), bytes.length - at);
-      this.region.program(offset, bytes.subarray(at, at + size));
-      at += size;
-    }
+    this.heldBytes = 0;
+    this.region.together(() => {
+      this.eraseVouchers();
+      if (start % SECTOR_BYTES === 0) this.region.erase(start);
+      this.region.program(start, bytes);
+    });
   }
 
   private eraseVouchers(): void {

@@ -560,8 +560,8 @@ int32_t host_ota_read(uint32_t slot, uint32_t offset, uint8_t *bytes, uint32_t b
  * goes on; what is before it stays. */
 int32_t host_ota_begin(uint32_t target, uint32_t offset);
 
-/* Append to the slot; answered with OTA_DONE. Any size: the host programs whole units and keeps
- * the rest until more comes or ota_digest ends it. The host copies the bytes; where it holds all
+/* Append to the slot; answered with OTA_DONE. Any size: the host may keep what is less than a
+ * sector until more comes or ota_digest ends it. The host copies the bytes; where it holds all
  * it can it waits for the flash, an erase at most. NO_SPACE beyond the slot. bytes: 1 to
  * INBOX_BYTES. */
 int32_t host_ota_write(const uint8_t *bytes, uint32_t bytes_size);
