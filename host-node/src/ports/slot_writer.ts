@@ -1,6 +1,7 @@
 // Writes an image into a slot, front to back, a sector at a time: erased and programmed when it is
-// whole, and kept with one write of the file, which costs more than both. What is less than a sector
-// is held back until more comes, or until flush() programs it in whole units. Used by ports/ota.ts.
+// whole, and kept with one write of the file, which costs more than both. What is less than a
+// sector is held back until more comes, or until flush() programs it in whole units. Used by
+// ports/ota.ts.
 
 import type { FlashRegion } from "../flash_region.js";
 import { SECTOR_BYTES, UNIT_BYTES } from "./nor.js";
