@@ -79,7 +79,7 @@ function runIdf(idf: readonly string[], folder: string, options: Options, defaul
     `SDKCONFIG=${join(folder, "sdkconfig")}`,
     `SDKCONFIG_DEFAULTS=${lists}`,
   ].flatMap((definition) => ["-D", definition]);
-  const args = [...first, "-B", join(folder, "idf"), ...definitions, "build"];
+  const args = [...first, "-B", join(folder, "idf"), ...definitions, "build", "size"];
   const env = { ...process.env, IDF_TARGET: options.target, IOT32_NETWORK: options.network };
   const { status } = spawnSync(program, args, { cwd: PROJECT, stdio: "inherit", env });
   if (status !== 0) throw new FirmwareError("idf.py failed (see above)");
