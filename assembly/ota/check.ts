@@ -1,15 +1,8 @@
 // Whether an update suits this device, judged by its first bytes and by those of the image that
 // runs, before anything is written. Called by ota.ts and by order.ts.
 
-import { ABI_VERSION, ImageSlot, OtaTarget, otaRead } from "../abi/host";
-import {
-  At,
-  IMAGE_HEAD_BYTES,
-  MODULE_HEAD_BYTES,
-  TEXT_BYTES,
-  isImage,
-  moduleAbiVersion,
-} from "../codec/image_header";
+import { ABI_VERSION, ImageSlot, otaRead } from "../abi/host";
+import { At, TEXT_BYTES, isImage, moduleAbiVersion } from "../codec/image_header";
 import { equal } from "../util/bytes";
 import { Failure } from "./failure";
 
@@ -21,11 +14,6 @@ export let detail: i32 = 0;
 
 export function prepare(): void {
   running = heap.alloc(TEXT_BYTES);
-}
-
-/** So many bytes decide. */
-export function headBytes(target: u8): i32 {
-  return target == OtaTarget.FIRMWARE ? IMAGE_HEAD_BYTES : MODULE_HEAD_BYTES;
 }
 
 /** Failure.NONE, or what speaks against the module that begins with these bytes. */

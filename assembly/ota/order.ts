@@ -7,20 +7,12 @@
 // The URL goes to the host part by part and never lies in the core whole. A module in the document
 // goes to its slot as it comes, so "action" has to stand before "module". Used by ota.ts.
 
-import {
-  OtaTarget,
-  DIGEST_BYTES,
-  SIGNATURE_BYTES,
-  Status,
-  httpUrl,
-  otaBegin,
-  otaWrite,
-} from "../abi/host";
+import { OtaTarget, DIGEST_BYTES, SIGNATURE_BYTES, httpUrl, otaBegin, otaWrite } from "../abi/host";
 import { Watcher, Wish } from "../aws/job_message";
 import { Base64Decoder } from "../codec/base64";
 import { TEXT_BYTES } from "../codec/image_header";
 import { equalsText, startsWithText, wordIndex } from "../util/bytes";
-import { checkModule, detail as checkDetail, headBytes } from "./check";
+import { checkModule, detail as checkDetail } from "./check";
 import { Failure } from "./failure";
 import * as trial from "./trial";
 

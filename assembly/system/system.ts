@@ -19,7 +19,7 @@ import * as applicationData from "../flash/application_data";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { log, logNumber } from "../kernel/log";
-import { putHex, putText, textSize } from "../util/bytes";
+import { putHex, textSize } from "../util/bytes";
 import * as wifi from "../wifi/wifi";
 import * as configuration from "./configuration";
 import { Slot } from "./configuration";
