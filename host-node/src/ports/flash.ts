@@ -9,31 +9,28 @@ import {
   FLASH_UNIT_BYTES,
   Status,
 } from "../abi.js";
-import type { TimerHandle } from "../clock.js";
 import { type FlashImage, RECORDS } from "../flash_image.js";
 import type { FlashRegion } from "../flash_region.js";
-import { NorError, type NorOperation, PowerCut } from "./nor.js";
+import { NorError, type NorOperation } from "./nor.js";
+import { type OperationOptions, OperationQueue } from "./operation_queue.js";
 import type { PortHost } from "./port_host.js";
 
 /** Operations that may wait; the ABI asks for four at least. */
 const PENDING_MAX = 8;
 
-export interface FlashOptions {
+export interface FlashOptions extends OperationOptions {
   readonly image: FlashImage;
-  /** Time an operation takes; 0 is the next turn. */
-  readonly operationMs?: number;
-  /** Called when an armed power cut (ports/nor.ts) has struck in the middle of an operation. */
-  readonly onPowerCut?: () => void;
 }
 
 export class FlashPort implements Contract {
-  private pending: NorOperation[] = [];
-  private timer: TimerHandle = null;
+  private readonly operations: OperationQueue<NorOperation>;
 
   constructor(
     private readonly host: PortHost,
     private readonly options: FlashOptions,
-  ) {}
+  ) {
+    this.operations = new OperationQueue(host, options, (operation) => this.perform(operation));
+  }
 
   /** NOT_FOUND on a flash whose table has no records partition. */
   size(): number {
@@ -51,7 +48,7 @@ export class FlashPort implements Contract {
   read(offset: number, bytes: Uint8Array): number {
     if (offset + bytes.length > this.partitionBytes) return Status.INVALID_ARGUMENT;
     bytes.set(this.records.read(offset, bytes.length));
-    for (const operation of this.pending) overlay(operation, offset, bytes);
+    for (const operation of this.operations.pending) overlay(operation, offset, bytes);
     return Status.OK;
   }
 
@@ -69,34 +66,20 @@ export class FlashPort implements Contract {
   }
 
   private accept(operation: NorOperation): number {
-    if (this.pending.length === PENDING_MAX) return Status.BUSY;
-    this.pending.push(operation);
-    if (this.pending.length === 1) this.schedule();
+    if (this.operations.pending.length === PENDING_MAX) return Status.BUSY;
+    this.operations.add(operation);
     return Status.OK;
   }
 
-  private schedule(): void {
-    const { clock } = this.host;
-    this.timer = clock.setTimer(this.options.operationMs ?? 0, () => this.perform());
-  }
-
-  private perform(): void {
-    const [operation] = this.pending;
-    if (operation === undefined) return;
+  private perform(operation: NorOperation): () => void {
     let status: Status = Status.OK;
     try {
       this.apply(operation);
     } catch (error) {
-      if (error instanceof PowerCut) {
-        this.options.onPowerCut?.();
-        return;
-      }
       if (!(error instanceof NorError)) throw error;
       status = Status.IO_ERROR;
     }
-    this.pending.shift();
-    if (this.pending.length > 0) this.schedule();
-    this.host.post(EventKind.FLASH_DONE, status);
+    return () => this.host.post(EventKind.FLASH_DONE, status);
   }
 
   private apply(operation: NorOperation): void {
@@ -106,8 +89,7 @@ export class FlashPort implements Contract {
 
   /** Power off: what waits is never performed. */
   close(): void {
-    this.host.clock.clearTimer(this.timer);
-    this.pending = [];
+    this.operations.close();
   }
 }
 

@@ -24,20 +24,16 @@ import {
   nextModuleSlot,
 } from "../boot/module_slots.js";
 import type { Software } from "../boot/software.js";
-import type { TimerHandle } from "../clock.js";
 import type { FlashImage } from "../flash_image.js";
 import { ImageError } from "../image/image_error.js";
-import { NorError, PowerCut } from "./nor.js";
+import { NorError } from "./nor.js";
+import { type OperationOptions, OperationQueue } from "./operation_queue.js";
 import type { PortHost } from "./port_host.js";
 import { SlotWriter } from "./slot_writer.js";
 
-export interface OtaOptions {
+export interface OtaOptions extends OperationOptions {
   readonly image: FlashImage;
   readonly software: Software;
-  /** Time an operation takes; 0 is the next turn. */
-  readonly operationMs?: number;
-  /** Called when an armed power cut (ports/nor.ts) has struck in the middle of an operation. */
-  readonly onPowerCut?: () => void;
 }
 
 /** Where an update goes. */
@@ -88,14 +84,15 @@ function statusOf(error: unknown): Status {
 }
 
 export class OtaPort implements Contract {
-  private pending: Operation[] = [];
-  private timer: TimerHandle = null;
+  private readonly operations: OperationQueue<Operation>;
   private session: Session | null = null;
 
   constructor(
     private readonly host: PortHost,
     private readonly options: OtaOptions,
-  ) {}
+  ) {
+    this.operations = new OperationQueue(host, options, (operation) => this.perform(operation));
+  }
 
   read(slot: number, offset: number, bytes: Uint8Array): number {
     const { image, software } = this.options;
@@ -200,39 +197,24 @@ export class OtaPort implements Contract {
   }
 
   private accept(operation: Operation): number {
-    this.pending.push(operation);
-    if (this.pending.length === 1) this.schedule();
+    this.operations.add(operation);
     return Status.OK;
   }
 
-  private schedule(): void {
-    const { clock } = this.host;
-    this.timer = clock.setTimer(this.options.operationMs ?? 0, () => this.perform());
-  }
-
-  private perform(): void {
-    const [operation] = this.pending;
-    if (operation === undefined) return;
+  private perform(operation: Operation): () => void {
     let status: Status = Status.OK;
     let payload: Uint8Array | undefined;
     try {
       payload = operation();
     } catch (error) {
-      if (error instanceof PowerCut) {
-        this.options.onPowerCut?.();
-        return;
-      }
       status = statusOf(error);
     }
-    this.pending.shift();
-    if (this.pending.length > 0) this.schedule();
-    this.host.post(EventKind.OTA_DONE, status, 0, payload);
+    return () => this.host.post(EventKind.OTA_DONE, status, 0, payload);
   }
 
   /** Power off: what waits is never performed. */
   close(): void {
-    this.host.clock.clearTimer(this.timer);
-    this.pending = [];
+    this.operations.close();
     this.session = null;
   }
 }
