@@ -2,7 +2,7 @@
 // standard input, one line a thing to happen, and printing one line a thing that happened. Same
 // script, same lines: time is the script's, randomness a sequence, and there is one thread.
 //
-//     iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy]
+//     iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy] [--code BYTES]
 //
 // Script:                          Output:
 //     boot [REASON]                    > NOW KIND A B PAYLOAD        an event is dispatched
@@ -286,6 +286,8 @@ static void read_arguments(int argc, char **argv) {
     const bool has_value = i + 1 < argc;
     if (strcmp(argv[i], "--lazy") == 0) {
       options.module.is_compiled_at_load = false;
+    } else if (strcmp(argv[i], "--code") == 0 && has_value) {
+      options.module.code_bytes_max = (uint32_t)strtoul(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--flash") == 0 && has_value) {
       adapter.flash_path = argv[++i];
     } else if (strcmp(argv[i], "--config") == 0 && has_value) {

@@ -25,6 +25,8 @@ static struct host_loop_options options = {
                .value_stack_bytes = CONFIG_IOT32_VALUE_STACK_BYTES,
 #if CONFIG_IOT32_COMPILE_AT_LOAD
                .is_compiled_at_load = true,
+#else
+               .code_bytes_max = CONFIG_IOT32_CODE_BYTES,
 #endif
     },
     .queue_events_max = CONFIG_IOT32_QUEUE_EVENTS,

@@ -55,6 +55,8 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
     ];
     /** What a module of the target "debug" takes. */
     const DEBUG_MEMORY = ["--memory", "65536"];
+    /** With room for no compiled code: all of it is given back before each step. */
+    const LAZY_AGAIN = ["--lazy", "--code", "1"];
     const modules: readonly (readonly [string, () => Promise<Uint8Array>])[] = [
       ["all", () => sampleBytesOf("esp32", "all")],
       ["telemetry", () => sampleBytesOf("esp32", "telemetry")],
@@ -62,10 +64,11 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       ["updater", () => moduleBytesOf("release", "updater")],
     ];
     for (const [name, bytes] of modules) {
-      for (const compiled of ["at_load", "when_called"]) {
+      const ways = { at_load: [], when_called: ["--lazy"], anew_in_each_step: LAZY_AGAIN };
+      for (const [compiled, way] of Object.entries(ways)) {
         test(`application_${name}_compiled_${compiled}_does_on_wasm3_what_it_does_in_v8`, async () => {
           const module = await bytes();
-          const options = [...DEBUG_MEMORY, ...(compiled === "at_load" ? [] : ["--lazy"])];
+          const options = [...DEBUG_MEMORY, ...way];
           const lines = device.run(module, life, { configuration, options });
           const connect = lines.find((line) => line.startsWith("< mqtt_connect"));
           assert.match(connect ?? "", new RegExp(`^< mqtt_connect ${hex(ENDPOINT)} 8883 .* = 0$`));

@@ -1,6 +1,6 @@
-// Loads a module into wasm3 0.5 or newer and steps it. Two things are not public in wasm3: the
-// limit of linear memory, and memory that is taken beforehand; for them m3_env.h is included, with
-// the same macros as wasm3 itself was built with. After a trap nothing of the runtime is called
+// Loads a module into wasm3 0.5 or newer and steps it. Three things are not public in wasm3: the
+// limit of linear memory, memory that is taken beforehand, and giving compiled code back; for them
+// m3_env.h is included, with the same macros as wasm3 itself was built with. After a trap nothing of the runtime is called
 // any more: the call site of a function that failed to compile would jump into a struct (see
 // docs/decisions/0006-compile-when-called.md). Called by host_loop.c.
 
@@ -23,6 +23,8 @@ struct host_module {
   IM3Module parsed;
   IM3Function dispatch;
   uint32_t inbox;
+  uint32_t code_bytes_most;
+  uint32_t code_drops;
   char panic[HOST_PROBLEM_BYTES];
 };
 
@@ -185,6 +187,59 @@ static void fill_trap(struct host_module *self, M3Result result, struct host_tra
   }
 }
 
+static uint32_t page_bytes(IM3CodePage page) {
+  uint32_t bytes = 0;
+  for (; page != NULL; page = page->info.next) {
+    bytes += (uint32_t)(sizeof page->info + page->info.numLines * sizeof(code_t));
+  }
+  return bytes;
+}
+
+static uint32_t code_bytes(const struct host_module *self) {
+  return page_bytes(self->runtime->pagesOpen) + page_bytes(self->runtime->pagesFull);
+}
+
+/* Gives all compiled code back. Between two steps nothing points into it but what is cleared here:
+ * call sites lie in the code that goes, and tables hold functions. Imports are code too. */
+static M3Result drop_code(struct host_module *self) {
+  for (uint32_t i = 0; i < self->parsed->numFunctions; i++) {
+    IM3Function function = &self->parsed->functions[i];
+    function->compiled = NULL;
+    m3_Free(function->constants);
+  }
+  FreeCodePages(&self->runtime->pagesOpen);
+  FreeCodePages(&self->runtime->pagesFull);
+  self->runtime->numCodePages = 0;
+  self->code_drops++;
+  const M3Result result = host_abi_link(self->parsed, call_import);
+  return result != m3Err_none ? result
+                              : m3_FindFunction(&self->dispatch, self->runtime, "dispatch");
+}
+
+/* Keeps to the limit of compiled code: what ran once, in a boot or while provisioning, makes room
+ * for what runs now, and is compiled again if it is ever called again. */
+static M3Result make_room(struct host_module *self) {
+  const uint32_t limit = self->options.code_bytes_max;
+  const uint32_t bytes = code_bytes(self);
+  if (bytes > self->code_bytes_most) {
+    self->code_bytes_most = bytes;
+  }
+  return limit > 0 && bytes > limit ? drop_code(self) : m3Err_none;
+}
+
+void host_module_usage(const struct host_module *self, struct host_module_usage *usage) {
+  memset(usage, 0, sizeof *usage);
+  for (uint32_t i = 0; i < self->parsed->numFunctions; i++) {
+    const IM3Function function = &self->parsed->functions[i];
+    usage->functions += function->wasm != NULL;
+    usage->functions_compiled += function->wasm != NULL && function->compiled != NULL;
+  }
+  usage->code_bytes = code_bytes(self);
+  usage->code_bytes_most =
+      usage->code_bytes > self->code_bytes_most ? usage->code_bytes : self->code_bytes_most;
+  usage->code_drops = self->code_drops;
+}
+
 static bool refuse_step(struct host_trap_text *trap, const char *why) {
   snprintf(trap->message, sizeof trap->message, "%s", why);
   trap->function[0] = '\0';
@@ -205,10 +260,13 @@ bool host_module_dispatch(struct host_module *self, const struct host_step *even
   if (event->size > 0) {
     memcpy(memory + self->inbox, event->payload, event->size);
   }
-  self->state = MODULE_STEPPING;
   uint32_t wait = 0;
-  M3Result result = m3_CallV(self->dispatch, event->kind, now_ms, (uint32_t)event->a,
-                             (uint32_t)event->b, event->size);
+  M3Result result = make_room(self);
+  self->state = MODULE_STEPPING;
+  if (result == m3Err_none) {
+    result = m3_CallV(self->dispatch, event->kind, now_ms, (uint32_t)event->a,
+                      (uint32_t)event->b, event->size);
+  }
   if (result == m3Err_none) {
     result = m3_GetResultsV(self->dispatch, &wait);
   }

@@ -36,6 +36,9 @@ struct host_module_options {
   uint32_t value_stack_bytes;
   /* Compile every function at load (docs/decisions/0006-compile-when-called.md). */
   bool is_compiled_at_load;
+  /* Compiled code above which all of it is given back before the next step, to be compiled again
+   * when called (docs/decisions/0008-code-is-a-cache.md); 0: never. A step may pass the limit. */
+  uint32_t code_bytes_max;
   /* May be NULL. */
   host_call_hook on_call;
   void *context;
@@ -66,6 +69,21 @@ bool host_module_dispatch(struct host_module *module, const struct host_step *ev
 void host_module_note_panic(struct host_module *module, const uint8_t *message,
                             uint32_t message_size, const uint8_t *file, uint32_t file_size,
                             uint32_t line, uint32_t column);
+
+/* What a module takes in wasm3, now. */
+struct host_module_usage {
+  /* Functions of the module itself, and how many of them are compiled. */
+  uint32_t functions;
+  uint32_t functions_compiled;
+  /* Pages of compiled code, and the most that was seen before a step or is there now. */
+  uint32_t code_bytes;
+  uint32_t code_bytes_most;
+  /* How often it was given back. */
+  uint32_t code_drops;
+};
+
+/* Not from inside an import. */
+void host_module_usage(const struct host_module *module, struct host_module_usage *usage);
 
 /* Bytes of linear memory. */
 uint32_t host_module_memory_bytes(const struct host_module *module);
