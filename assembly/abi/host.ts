@@ -22,6 +22,9 @@ export const FLASH_SECTOR_BYTES: i32 = 4096;
  */
 export const FLASH_UNIT_BYTES: i32 = 16;
 
+/** Longest text of a trap in BOOT; a host cuts what is longer. */
+export const TRAP_TEXT_BYTES_MAX: i32 = 160;
+
 /** Longest topic or topic filter (AWS IoT quota). */
 export const MQTT_TOPIC_BYTES_MAX: i32 = 256;
 
@@ -387,6 +390,11 @@ export namespace Event {
   /** value = percent of the update that is in flash */
   export const OTA_PROGRESS: u8 = 36;
   /**
+   * text = the kind of the event in which the core trapped, and what was wrong; told in the life
+   * after it, on the way into Normal mode. Publish it, and the cloud knows
+   */
+  export const TRAPPED: u8 = 37;
+  /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
    */
@@ -401,7 +409,9 @@ export namespace EventKind {
    * First event of every life of the module, exactly once. What is on trial and not confirmed by
    * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
    * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of the
-   * module (255: the one inside the firmware); u8 1 when the module is on trial.
+   * module (255: the one inside the firmware); u8 1 when the module is on trial; after a life that
+   * ended in a trap, its text: the kind of the event, a colon and what was wrong, UTF-8, at most
+   * TRAP_TEXT_BYTES_MAX.
    */
   export const BOOT: i32 = 1;
   /**

@@ -1,6 +1,6 @@
 // Sample: everything at once. Telemetry, a LED with its colour as a shadow, the blink job, system
-// events in the log, a counter of starts in flash, and updates, with a self-test that fails while
-// the boot button is pressed.
+// events in the log, a counter of starts in flash, a report of traps, and updates, with a self-test
+// that fails while the boot button is pressed.
 
 import {
   Event,
@@ -70,6 +70,9 @@ function onEvent(event: u8, value: i32): void {
       break;
     case Event.MESSAGE_ARRIVED:
       readMessages();
+      break;
+    case Event.TRAPPED:
+      mqtt.publish(topic("trap"), system.eventText(), 1);
       break;
   }
 }

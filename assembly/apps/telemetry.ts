@@ -1,5 +1,5 @@
-// Sample: counts its starts in flash, publishes a small JSON document every five seconds, and
-// answers to messages on its command topic.
+// Sample: counts its starts in flash, publishes a small JSON document every five seconds, answers
+// to messages on its command topic, and reports what it trapped on.
 
 import { Event, flash, json, log, Mode, mqtt, system } from "../index";
 
@@ -27,6 +27,8 @@ function onEvent(event: u8, value: i32): void {
     readMessages();
   } else if (event == Event.MQTT_CONNECTED) {
     publishTelemetry();
+  } else if (event == Event.TRAPPED) {
+    mqtt.publish(topic("trap"), system.eventText(), 1);
   }
 }
 

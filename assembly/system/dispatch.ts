@@ -41,7 +41,7 @@ export function dispatch(kind: i32, now: u32, a: i32, b: i32, payload: usize, si
 function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
   switch (kind) {
     case EventKind.BOOT:
-      system.begin(<u8>a, payload);
+      system.begin(<u8>a, payload, size);
       setup();
       system.mount();
       break;

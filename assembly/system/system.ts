@@ -2,7 +2,15 @@
 // Each event goes to one machine; then settle() lets the queues send, tells the application, and
 // restarts if that is due. entry.ts calls it; index.ts offers the rest to the application.
 
-import { Dataset, Event, LogLevel, LogModule, ProvisioningStep, Status } from "../abi/host";
+import {
+  Dataset,
+  Event,
+  LogLevel,
+  LogModule,
+  ProvisioningStep,
+  Status,
+  TRAP_TEXT_BYTES_MAX,
+} from "../abi/host";
 import * as clients from "../aws/client";
 import { Client } from "../aws/client";
 import * as credentials from "../aws/credentials";
@@ -28,6 +36,8 @@ import * as restart from "./restart";
 
 const NAME_BYTES_MAX: i32 = 32;
 const MAC_BYTES: i32 = 6;
+/** Payload of BOOT before the text of a trap. */
+const BOOT_BYTES: i32 = 10;
 
 export const mac: usize = memory.data(MAC_BYTES);
 export const deviceName: usize = memory.data(NAME_BYTES_MAX);
@@ -42,13 +52,19 @@ export function setDevicePrefix(from: usize, size: i32): void {
   memory.copy(deviceName, from, prefixSize);
 }
 
+/** What ended the life before, until it is told. */
+const trapText: usize = memory.data(TRAP_TEXT_BYTES_MAX);
+let trapTextSize: i32 = 0;
+
 /** Datasets that records.mount() found, or its Status. */
 let found: i32 = 0;
 
 /** Event BOOT, whose payload this is, before anything else; the application's setup() comes between this and mount(), and
  * finds its data there already. */
-export function begin(reason: u8, payload: usize): void {
+export function begin(reason: u8, payload: usize, size: i32): void {
   memory.copy(mac, payload, MAC_BYTES);
+  trapTextSize = min(max(size - BOOT_BYTES, 0), TRAP_TEXT_BYTES_MAX);
+  memory.copy(trapText, payload + BOOT_BYTES, trapTextSize);
   trial.begin(
     load<u8>(payload, 6),
     load<u8>(payload, 7) != 0,
@@ -94,6 +110,13 @@ function restartFor(scope: u8, delayMs: u32, reason: usize): void {
   restart.request(delayMs, reason, scope);
 }
 
+/** A trap is told here, and not in BOOT, because from here on an application knows its topics. */
+function enterNormal(): void {
+  modes.step(modes.Input.PROVISIONED, 0);
+  if (trapTextSize > 0) emit(Event.TRAPPED, 0, trapText, trapTextSize);
+  trapTextSize = 0;
+}
+
 function enterOta(): void {
   modes.step(modes.Input.UPDATE, 0);
 }
@@ -123,7 +146,7 @@ function choose(): void {
     configuration.port(),
   );
   setUpdatePolicy();
-  if (hasThing()) modes.step(modes.Input.PROVISIONED, 0);
+  if (hasThing()) enterNormal();
   wifi.start(
     configuration.textOf(Slot.SSID),
     configuration.sizeOf(Slot.SSID),
@@ -194,7 +217,7 @@ function startProvisioning(): void {
 
 function onProvisioned(): void {
   trial.useUp();
-  modes.step(modes.Input.PROVISIONED, 0);
+  enterNormal();
   openAsThing();
 }
 

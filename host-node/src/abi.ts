@@ -25,6 +25,9 @@ export const FLASH_SECTOR_BYTES = 4096;
  */
 export const FLASH_UNIT_BYTES = 16;
 
+/** Longest text of a trap in BOOT; a host cuts what is longer. */
+export const TRAP_TEXT_BYTES_MAX = 160;
+
 /** Longest topic or topic filter (AWS IoT quota). */
 export const MQTT_TOPIC_BYTES_MAX = 256;
 
@@ -403,6 +406,11 @@ export const Event = {
   /** value = percent of the update that is in flash */
   OTA_PROGRESS: 36,
   /**
+   * text = the kind of the event in which the core trapped, and what was wrong; told in the life
+   * after it, on the way into Normal mode. Publish it, and the cloud knows
+   */
+  TRAPPED: 37,
+  /**
    * value = number of events the application did not get because its event queue was full; the host
    * saw them all
    */
@@ -418,7 +426,9 @@ export const EventKind = {
    * First event of every life of the module, exactly once. What is on trial and not confirmed by
    * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
    * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of the
-   * module (255: the one inside the firmware); u8 1 when the module is on trial.
+   * module (255: the one inside the firmware); u8 1 when the module is on trial; after a life that
+   * ended in a trap, its text: the kind of the event, a colon and what was wrong, UTF-8, at most
+   * TRAP_TEXT_BYTES_MAX.
    */
   BOOT: 1,
   /**

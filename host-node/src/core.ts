@@ -43,6 +43,8 @@ export class CoreError extends Error {
 /** The core trapped: an assertion, unreachable code, a stack overflow. Its instance is dead. */
 export class CoreTrap extends Error {
   override readonly name = "CoreTrap";
+  /** As the next life hears it: kind of the event, and what was wrong. */
+  readonly text: string;
   constructor(
     readonly event: CoreEvent,
     /** What sys_panic said just before, or null when the trap came without. */
@@ -50,7 +52,9 @@ export class CoreTrap extends Error {
     cause: unknown,
   ) {
     const what = panic ?? (cause instanceof Error ? cause.message : String(cause));
-    super(`the core trapped on ${nameOf(EventKind, event.kind)}: ${what}`, { cause });
+    const text = `${nameOf(EventKind, event.kind)}: ${what}`;
+    super(`the core trapped on ${text}`, { cause });
+    this.text = text;
   }
 }
 

@@ -10,7 +10,7 @@ import { BootError } from "./boot/bootloader.js";
 import { firmwareOf, flashFirmware } from "./boot/flasher.js";
 import { Software } from "./boot/software.js";
 import { type Clock, realClock, type TimerHandle } from "./clock.js";
-import { CoreError, type CoreHooks, type CoreTrap } from "./core.js";
+import { CoreError, type CoreHooks, CoreTrap } from "./core.js";
 import { FlashImage, MAC_BYTES } from "./flash_image.js";
 import { Life, type LifeListener, type LifeOptions } from "./life.js";
 import type { PinChange } from "./ports/gpio.js";
@@ -175,6 +175,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   private traps: number[] = [];
   /** Identity of the software that trapped. */
   private trapped = "";
+  /** For the next life. */
+  private trapText = "";
 
   /**
    * Throws CoreError for bytes that are no module, ImageError for a firmware that no bootloader
@@ -254,7 +256,8 @@ export class Device extends EventEmitter<DeviceEvents> {
       this.emit("boot", { at: this.clock.now(), reason, name, ...parts });
     };
     try {
-      this.life = new Life(this.options, software, this.listener, reason);
+      this.life = new Life(this.options, software, this.listener, reason, this.trapText);
+      this.trapText = "";
     } catch (error) {
       if (!(error instanceof CoreError) || !software.isOnTrial) throw error;
       boot();
@@ -267,7 +270,7 @@ export class Device extends EventEmitter<DeviceEvents> {
   /** Cuts the power, at once and in the middle of whatever happens; flash keeps what it has. */
   powerOff(): void {
     const wasOn = this.endLife();
-    this.traps = [];
+    this.forgetTraps();
     if (wasOn) this.emit("off", { at: this.clock.now(), why: "switch" });
   }
 
@@ -322,7 +325,8 @@ export class Device extends EventEmitter<DeviceEvents> {
   private onTrap(error: CoreTrap | CoreError): void {
     this.life = null;
     const at = this.clock.now();
-    const restartMs = this.countTrap(at);
+    this.trapText = error instanceof CoreTrap ? error.text : `BOOT: ${error.message}`;
+    const restartMs = this.countTrap(at) ?? this.giveUpModule();
     this.emit("trap", { at, error, restartMs });
     if (restartMs === null) this.stop("traps");
     else this.reviveAfter(restartMs, ResetReason.PANIC, RestartScope.DEVICE);
@@ -337,9 +341,20 @@ export class Device extends EventEmitter<DeviceEvents> {
     return TRAP_RESTART_MS[this.traps.length - 1] ?? null;
   }
 
+  /** The module that trapped for the last time makes way for another; null when it is the last. */
+  private giveUpModule(): number | null {
+    const isGivenUp = this.software?.giveUpModule(this.flash) ?? false;
+    return isGivenUp ? TRAP_RESTART_MS[0]! : null;
+  }
+
+  private forgetTraps(): void {
+    this.traps = [];
+    this.trapText = "";
+  }
+
   private stop(why: OffReport["why"], cause: Pick<OffReport, "error"> = {}): void {
     this.endLife();
-    this.traps = [];
+    this.forgetTraps();
     this.emit("off", { at: this.clock.now(), why, ...cause });
   }
 

@@ -77,6 +77,8 @@ export class Life implements PortHost {
     software: Software,
     private readonly listener: LifeListener,
     reason: ResetReason,
+    /** What ended the life before, when it was a trap; else empty. */
+    trap: string,
   ) {
     this.clock = options.clock;
     this.sys = new SysPort(options);
@@ -104,7 +106,7 @@ export class Life implements PortHost {
     this.http = new HttpPort(this, network);
     this.crypto = new CryptoPort(this);
     this.core = this.loadCore(options, software.module.bytes);
-    const payload = software.bootPayload(options.mac);
+    const payload = software.bootPayload(options.mac, trap);
     this.queue.push({ kind: EventKind.BOOT, a: reason, b: 0, payload, onDispatched: undefined });
     // Whoever puts the power on has time until then to listen.
     this.stepNextTurn();

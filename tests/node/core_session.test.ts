@@ -4,6 +4,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Event, Status } from "../../host-node/src/abi.js";
+import { compileCore } from "../../host-node/src/core.js";
+import { THING } from "./support/identities.js";
+import { sampleBytesOf } from "./support/module_cache.js";
 import { orders } from "./support/orders.js";
 import { ScriptedDevice } from "./support/scripted_host.js";
 
@@ -223,5 +226,27 @@ describe("a connection that ends while the device is closing it", () => {
     device.order(orders.restart(100));
     device.agenda.after(100, () => device.broker.drop());
     device.until(() => !device.isOn, 1000);
+  });
+});
+
+describe("report of a trap", () => {
+  it("is an event in the life after it", () => {
+    const device = new ScriptedDevice();
+    device.trapText = "MQTT_MESSAGE: assertion 17";
+    device.online();
+    assert.deepEqual(device.textsOf(Event.TRAPPED), ["MQTT_MESSAGE: assertion 17"]);
+    assert.ok(device.heard.some(({ event, text }) => event === Event.TRAPPED && text !== ""));
+  });
+
+  it("is published by a sample once it is connected", async () => {
+    const module = compileCore(await sampleBytesOf("release", "telemetry"));
+    const device = new ScriptedDevice({ module });
+    device.trapText = "MQTT_MESSAGE: assertion 17";
+    device.online().runFor(1000);
+    const traps = device.broker.publishes.filter(({ topic }) => topic.endsWith("/trap"));
+    assert.deepEqual(
+      traps.map(({ topic, payload, qos }) => [topic, `${Buffer.from(payload)}`, qos]),
+      [[`devices/${THING}/trap`, "MQTT_MESSAGE: assertion 17", 1]],
+    );
   });
 });

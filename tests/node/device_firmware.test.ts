@@ -9,7 +9,11 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ABI_VERSION, EventKind, nameOf, RestartScope } from "../../host-node/src/abi.js";
 import { BootError, setBootSlot } from "../../host-node/src/boot/bootloader.js";
-import { activateModule, firmwareIdOf } from "../../host-node/src/boot/module_slots.js";
+import {
+  activateModule,
+  confirmModule,
+  firmwareIdOf,
+} from "../../host-node/src/boot/module_slots.js";
 import { Timeline } from "../../host-node/src/cli/timeline.js";
 import { CoreError } from "../../host-node/src/core.js";
 import { Device, type DeviceOptions } from "../../host-node/src/device.js";
@@ -46,7 +50,7 @@ function bench(options: DeviceOptions): Bench {
   const clock = new VirtualClock();
   const story: string[] = [];
   const onStep = ({ kind, payload }: { kind: EventKind; payload: Uint8Array }) => {
-    const software = kind === EventKind.BOOT ? ` ${payload.subarray(6).join(" ")}` : "";
+    const software = kind === EventKind.BOOT ? ` ${payload.subarray(6, 10).join(" ")}` : "";
     story.push(`${nameOf(EventKind, kind)}${software}`);
   };
   const device = new Device({ clock, hooks: { onStep }, ...options });
@@ -224,6 +228,33 @@ test("module_on_trial_that_traps_rolls_back", () => {
     ...["boot POWER_ON: 0.0.0 ota_0, 0?", "BOOT 0 0 0 1", "CoreTrap 100"],
     ...["boot PANIC: 0.0.0 ota_0, 255", "BOOT 0 0 255 0"],
   ]);
+});
+
+test("confirmed_module_that_traps_three_times_makes_way_for_the_one_before", () => {
+  const { device, clock, story } = withModule("traps");
+  confirmModule(device.flash, 0);
+  device.powerOn();
+  clock.advance(5000);
+  const boot = "BOOT 0 0 0 0";
+  assert.deepEqual(
+    story.filter((line) => !line.startsWith("boot")),
+    [boot, "CoreTrap 100", boot, "CoreTrap 1000", boot, "CoreTrap 100", "BOOT 0 0 255 0"],
+  );
+});
+
+test("life_after_a_trap_is_told_what_it_was_and_the_one_after_a_power_cut_is_not", () => {
+  const texts: string[] = [];
+  const onStep = ({ kind, payload }: { kind: EventKind; payload: Uint8Array }) => {
+    if (kind === EventKind.BOOT) texts.push(Buffer.from(payload.subarray(10)).toString());
+  };
+  const clock = new VirtualClock();
+  const device = new Device({ clock, hooks: { onStep }, module: smallModule("traps") });
+  device.powerOn();
+  clock.advance(1050);
+  device.powerOff();
+  device.powerOn();
+  clock.advance(1);
+  assert.deepEqual(texts, ["", "BOOT: unreachable", ""]);
 });
 
 test("module_on_trial_that_restarts_itself_alone_unconfirmed_is_given_up", () => {

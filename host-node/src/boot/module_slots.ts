@@ -99,6 +99,14 @@ export function activateModule(flash: FlashImage, installation: Installation): v
   region.program(0, encodeHeader({ ...rest, sequence: Math.max(0, ...sequences) + 1 }));
 }
 
+/** Marks a slot, so that it is never chosen again; false when there is nothing to mark. */
+export function giveUpModule(flash: FlashImage, slot: number): boolean {
+  const state = readSlots(flash).find(({ number }) => number === slot);
+  if (state === undefined || state.header === null) return false;
+  setMark(flash, state.label, "invalid");
+  return true;
+}
+
 /** The module that runs stays. Call it for one on trial only: a mark is set once. */
 export function confirmModule(flash: FlashImage, slot: number): void {
   const state = readSlots(flash).find(({ number }) => number === slot);

@@ -2,9 +2,10 @@
 // under it. Made anew at each reset, or from the one before when the module alone restarts. Used
 // by device.ts, which starts lives, and by ports/ota.ts, which confirms and replaces.
 
+import { TRAP_TEXT_BYTES_MAX } from "../abi.js";
 import type { FlashImage } from "../flash_image.js";
 import { type BootedFirmware, bootFirmware, confirmFirmware } from "./bootloader.js";
-import { type ChosenModule, chooseModule, confirmModule } from "./module_slots.js";
+import { type ChosenModule, chooseModule, confirmModule, giveUpModule } from "./module_slots.js";
 
 export class Software {
   private constructor(
@@ -52,14 +53,20 @@ export class Software {
     this.isModuleOnTrial = false;
   }
 
-  /** Payload of BOOT (docs/ABI.md). */
-  bootPayload(mac: Uint8Array): Uint8Array {
+  /** The module that runs is never chosen again; false when it is the one inside the firmware. */
+  giveUpModule(flash: FlashImage): boolean {
+    return giveUpModule(flash, this.module.slot);
+  }
+
+  /** Payload of BOOT (docs/ABI.md); `trap` is what ended the life before, or empty. */
+  bootPayload(mac: Uint8Array, trap = ""): Uint8Array {
     const { slot } = this.firmware;
     const flag = (value: boolean): number => (value ? 1 : 0);
     return Uint8Array.from([
       ...mac,
       ...[slot.number, flag(this.isFirmwareOnTrial)],
       ...[this.module.slot, flag(this.isModuleOnTrial)],
+      ...Buffer.from(trap).subarray(0, TRAP_TEXT_BYTES_MAX),
     ]);
   }
 }

@@ -70,6 +70,8 @@ export class ScriptedDevice {
   /** WIFI_UP (OK) or the Status of WIFI_DOWN that a join is answered with. */
   wifiAnswer: () => number = () => Status.OK;
   wifiMs = 20;
+  /** What ended the life before, as BOOT tells it. */
+  trapText = "";
   joins: { readonly atMs: number; readonly ssid: string; readonly password: string }[] = [];
   isWifiUp = false;
   /** Key and signing request, a Status, or no answer. */
@@ -84,6 +86,8 @@ export class ScriptedDevice {
   private core: Core | null = null;
   private tickMs = Number.POSITIVE_INFINITY;
   private readonly module: WebAssembly.Module;
+  /** The application obeys, so that each of its publishes is known. */
+  private readonly isPuppet: boolean;
   private readonly random: () => number;
   private readonly moments = new Map<number, () => Uint8Array | null>();
   private readonly openIds = new Set<number>();
@@ -93,6 +97,7 @@ export class ScriptedDevice {
     const text = typeof document === "string" ? document : JSON.stringify(document);
     this.document = Buffer.from(document === null ? "" : text);
     this.module = options.module ?? debugModule;
+    this.isPuppet = options.module === undefined;
     this.random = seededRandom(seed);
     this.agenda = new Agenda(startMs, (...event) => this.dispatch(...event));
     this.flash = new ScriptedFlash(this.agenda, options.flash ?? NorFlash.blank(SECTORS));
@@ -121,7 +126,7 @@ export class ScriptedDevice {
 
   /** The firmware of slot 0 with the module inside it, neither on trial. */
   protected bootPayload(): Uint8Array {
-    return Uint8Array.of(...MAC, 0, 0, 255, 0);
+    return Uint8Array.of(...MAC, 0, 0, 255, 0, ...Buffer.from(this.trapText));
   }
 
   /** Ends the life at once. */
@@ -306,7 +311,8 @@ export class ScriptedDevice {
 
   private onSystemEvent(event: number, value: number, text: string): void {
     if (event === Event.WIFI_CONNECTED && text === POKE) return;
-    if (event === Event.PUBLISH_SUCCEEDED || event === Event.PUBLISH_DROPPED) {
+    const isEnd = event === Event.PUBLISH_SUCCEEDED || event === Event.PUBLISH_DROPPED;
+    if (isEnd && this.isPuppet) {
       assert.ok(this.openIds.delete(value), `publish ${value} ended twice, or was never accepted`);
     }
     if (!this.isRecording) return;

@@ -25,6 +25,8 @@
 /* Program unit: offset and size of every flash_write are multiples of it, and no unit is
  * programmed twice between erases. */
 #define HOST_FLASH_UNIT_BYTES 16
+/* Longest text of a trap in BOOT; a host cuts what is longer. */
+#define HOST_TRAP_TEXT_BYTES_MAX 160
 /* Longest topic or topic filter (AWS IoT quota). */
 #define HOST_MQTT_TOPIC_BYTES_MAX 256
 /* Longest Wi-Fi network name (IEEE 802.11). */
@@ -363,6 +365,9 @@ enum host_event {
   HOST_EVENT_OTA_STATE = 35,
   /* value = percent of the update that is in flash */
   HOST_EVENT_OTA_PROGRESS = 36,
+  /* text = the kind of the event in which the core trapped, and what was wrong; told in the life
+   * after it, on the way into Normal mode. Publish it, and the cloud knows */
+  HOST_EVENT_TRAPPED = 37,
   /* value = number of events the application did not get because its event queue was full; the
    * host saw them all */
   HOST_EVENT_EVENTS_LOST = 26,
@@ -375,7 +380,9 @@ enum host_event_kind {
   /* First event of every life of the module, exactly once. What is on trial and not confirmed by
    * ota_confirm is given up at the next restart. a: ResetReason. b: 0. payload: 6 bytes MAC
    * address; u8 slot of the firmware (0 to 15); u8 1 when the firmware is on trial; u8 slot of
-   * the module (255: the one inside the firmware); u8 1 when the module is on trial. */
+   * the module (255: the one inside the firmware); u8 1 when the module is on trial; after a
+   * life that ended in a trap, its text: the kind of the event, a colon and what was wrong,
+   * UTF-8, at most TRAP_TEXT_BYTES_MAX. */
   HOST_EVENT_KIND_BOOT = 1,
   /* Outcome of the oldest flash_write or flash_erase that was accepted and not yet answered. a:
    * Status. */
