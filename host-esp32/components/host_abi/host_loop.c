@@ -104,6 +104,13 @@ const struct host_software *host_loop_software(void) {
   return loop.module == NULL ? NULL : &loop.software;
 }
 
+bool host_loop_usage(struct host_module_usage *usage) {
+  if (loop.module != NULL) {
+    host_module_usage(loop.module, usage);
+  }
+  return loop.module != NULL;
+}
+
 void host_loop_confirmed(void) {
   loop.software.is_firmware_on_trial = false;
   loop.software.is_module_on_trial = false;

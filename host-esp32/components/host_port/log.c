@@ -1,13 +1,14 @@
 // Port log: the console (IDF: esp_log.h). Log lines carry the name of their module as tag, system
 // events the tag "event" with number and value: `docs/ABI.md` has the names. With
 // CONFIG_IOT32_LOG_MEMORY a line "memory" follows each event: what is free, the largest block of it,
-// and the least that ever was (IDF: esp_heap_caps.h).
+// and the least that ever was (IDF: esp_heap_caps.h); then the compiled code, and how often it was
+// given back.
 
 #include <inttypes.h>
 
 #include "esp_heap_caps.h"
 #include "esp_log.h"
-#include "host_abi.h"
+#include "host_loop.h"
 #include "sdkconfig.h"
 
 /* By HOST_LOG_MODULE. */
@@ -36,9 +37,13 @@ int32_t host_log_write(uint32_t level, uint32_t module, const uint8_t *text, uin
 
 #ifdef CONFIG_IOT32_LOG_MEMORY
 static void log_memory(void) {
+  struct host_module_usage usage = {0};
+  (void)host_loop_usage(&usage);
   ESP_LOGI("memory", "%zu free, largest %zu, least %zu", heap_caps_get_free_size(MALLOC_CAP_8BIT),
            heap_caps_get_largest_free_block(MALLOC_CAP_8BIT),
            heap_caps_get_minimum_free_size(MALLOC_CAP_8BIT));
+  ESP_LOGI("memory", "code %" PRIu32 ", %" PRIu32 " of %" PRIu32 " functions, dropped %" PRIu32,
+           usage.code_bytes, usage.functions_compiled, usage.functions, usage.code_drops);
 }
 #else
 static void log_memory(void) {}

@@ -108,6 +108,9 @@ int32_t host_loop_tick_ms(void);
 /* What runs now; valid inside imports, and in other tasks until end_life. NULL without a life. */
 const struct host_software *host_loop_software(void);
 
+/* What the module takes in wasm3; false without a life. In the core's task. */
+bool host_loop_usage(struct host_module_usage *usage);
+
 /* ota_confirm has confirmed what runs. From any task. */
 void host_loop_confirmed(void);
 

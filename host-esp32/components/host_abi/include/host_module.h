@@ -82,7 +82,6 @@ struct host_module_usage {
   uint32_t code_drops;
 };
 
-/* Not from inside an import. */
 void host_module_usage(const struct host_module *module, struct host_module_usage *usage);
 
 /* Bytes of linear memory. */
