@@ -141,7 +141,6 @@ class Updater extends job.Worker {
     machine.begin();
     download.begin(target, record.checkpoint());
     isActivated = false;
-    if (trial.restartsFirst()) return; // the job survives that
     const why = objection();
     if (why != Failure.NONE) {
       fail(why, order.detail);

@@ -96,20 +96,6 @@ export function connect(
   enterMode = enters;
 }
 
-/** This life has provisioned: on a chip that code stays compiled, and an update would find little
- * memory left. */
-let isUsedUp: bool = false;
-
-export function useUp(): void {
-  isUsedUp = true;
-}
-
-/** An update is due: true when the module restarts first, for the sake of its memory. */
-export function restartsFirst(): bool {
-  if (isUsedUp) restart(RestartScope.MODULE, 0, utf8("memory for an update"));
-  return isUsedUp;
-}
-
 /** From the configuration. */
 export function setPolicy(publicKey: usize, unsigned: bool): void {
   key = publicKey;

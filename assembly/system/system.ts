@@ -216,7 +216,6 @@ function startProvisioning(): void {
 }
 
 function onProvisioned(): void {
-  trial.useUp();
   enterNormal();
   openAsThing();
 }

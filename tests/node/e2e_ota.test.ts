@@ -317,7 +317,7 @@ describe("an update that the cloud rolls out", () => {
 });
 
 describe("a life that has provisioned itself", () => {
-  it("restarts its module before it begins an update", async () => {
+  it("is updated in the same life", async () => {
     const desk = await newDesk();
     const { cloud } = desk.desk;
     const configuration = claimConfiguration(
@@ -336,7 +336,7 @@ describe("a life that has provisioned itself", () => {
     const { job } = cloud.createUpdate({ ...orderOf(desk), things: [thing!] });
     const execution = await claimed.untilJobEnds(job.jobId);
     assert.equal(execution.status, "SUCCEEDED", JSON.stringify(execution.statusDetails));
-    assert.deepEqual(scopes, [RestartScope.MODULE, RestartScope.DEVICE]);
+    assert.deepEqual(scopes, [RestartScope.DEVICE]);
     assert.equal(claimed.device.firmware?.version, NEXT_VERSION);
   });
 });

@@ -141,8 +141,7 @@ test("start keeps its device until the next start, with what an update has broug
     assert.equal(first.code, 0);
     assert.ok(first.names.includes("PROVISIONED"));
     assert.ok(!first.notes.some((text) => text.startsWith("provisioned in an earlier run")));
-    // The life that has provisioned restarts its module before it begins an update.
-    assert.deepEqual(first.firmware, ["1.0.0", "1.0.0", "2.0.0 on trial"]);
+    assert.deepEqual(first.firmware, ["1.0.0", "2.0.0 on trial"]);
     assert.equal(first.states.at(-1), "CONFIRMED");
     const second = await startUntil(dir, ({ name }) => name === "PUBLISH_SUCCEEDED");
     assert.equal(second.code, 0);
