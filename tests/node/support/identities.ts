@@ -1,47 +1,29 @@
-// Real PEM for configuration documents and provisioning answers, made once in a process, and the
-// documents themselves. The scripted broker does not verify certificates: it tells identities apart
-// by their text.
+// Real PEM for configuration documents and provisioning answers, from tests/fixtures, so that a trace
+// is the same in each run; and the documents themselves. The scripted broker does not verify
+// certificates: it tells identities apart by their text.
 
-import "reflect-metadata";
-import { createPrivateKey, webcrypto } from "node:crypto";
-import * as x509 from "@peculiar/x509";
-
-x509.cryptoProvider.set(webcrypto as Crypto);
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../../host-node/src/package_root.js";
 
 export interface Identity {
   readonly certificate: string;
   readonly privateKey: string;
 }
 
-async function make(name: string): Promise<Identity> {
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${name}`,
-    signingAlgorithm: ALGORITHM,
-    keys: keys as unknown as NonNullable<
-      Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0]["keys"]
-    >,
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-  const key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
-  return {
-    certificate: `${certificate.toString("pem").trim()}\n`,
-    privateKey: key.export({ type: "pkcs8", format: "pem" }).toString(),
-  };
+interface Identities {
+  readonly rootCa: string;
+  readonly thing: Identity;
+  readonly claim: Identity;
+  /** What AWS makes when it is asked for a certificate. */
+  readonly issued: Identity;
+  /** What updates are signed with, and checked against. */
+  readonly update: { readonly privateKey: string; readonly publicKey: string };
 }
 
-const [authority, thing, claim, issued] = await Promise.all(
-  ["root", "thing", "claim", "issued"].map(make),
-);
+const FILE = join(packageRoot, "tests", "fixtures", "identities.json");
 
-export const identities = {
-  rootCa: authority!.certificate,
-  thing: thing!,
-  claim: claim!,
-  /** What AWS makes when it is asked for a certificate. */
-  issued: issued!,
-} as const;
+export const identities = JSON.parse(readFileSync(FILE, "utf8")) as Identities;
 
 export const SSID = "iot32";
 export const ENDPOINT = "broker.test";

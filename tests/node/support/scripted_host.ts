@@ -15,7 +15,7 @@ import {
   RestartScope,
   Status,
 } from "../../../host-node/src/abi.js";
-import { Core } from "../../../host-node/src/core.js";
+import { Core, type CoreHooks } from "../../../host-node/src/core.js";
 import { NorFlash, PowerCut } from "../../../host-node/src/ports/nor.js";
 import { Agenda } from "./agenda.js";
 import { type DocumentContent, thingDocument } from "./identities.js";
@@ -55,6 +55,7 @@ export interface DeviceOptions {
   readonly startMs?: number;
   readonly seed?: number;
   readonly module?: WebAssembly.Module;
+  readonly hooks?: CoreHooks;
 }
 
 const debugModule = await moduleOf("debug");
@@ -86,6 +87,7 @@ export class ScriptedDevice {
   private core: Core | null = null;
   private tickMs = Number.POSITIVE_INFINITY;
   private readonly module: WebAssembly.Module;
+  private readonly hooks: CoreHooks;
   /** The application obeys, so that each of its publishes is known. */
   private readonly isPuppet: boolean;
   private readonly random: () => number;
@@ -98,6 +100,7 @@ export class ScriptedDevice {
     this.document = Buffer.from(document === null ? "" : text);
     this.module = options.module ?? debugModule;
     this.isPuppet = options.module === undefined;
+    this.hooks = options.hooks ?? {};
     this.random = seededRandom(seed);
     this.agenda = new Agenda(startMs, (...event) => this.dispatch(...event));
     this.flash = new ScriptedFlash(this.agenda, options.flash ?? NorFlash.blank(SECTORS));
@@ -114,7 +117,7 @@ export class ScriptedDevice {
   boot(reason: number = ResetReason.POWER_ON): this {
     assert.equal(this.core, null, "the device is running");
     this.isRestarting = false;
-    this.core = new Core(this.currentModule(), this.ports());
+    this.core = new Core(this.currentModule(), this.ports(), this.hooks);
     this.openIds.clear();
     this.agenda.post(EventKind.BOOT, reason, 0, this.bootPayload());
     return this;
@@ -417,7 +420,7 @@ export class ScriptedDevice {
     this.broker.networkLost();
   }
 
-  private makeCsr(name: string): number {
+  protected makeCsr(name: string): number {
     this.csrNames.push(name);
     const answer = this.csrAnswer();
     if (answer === null) return Status.OK;

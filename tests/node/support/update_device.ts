@@ -3,7 +3,8 @@
 // traps and power cuts are followed by the next life, as on the chip. All in virtual time.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey } from "node:crypto";
+import { p256 } from "@noble/curves/p256";
 import {
   ABI_VERSION,
   Event,
@@ -19,17 +20,11 @@ import { Software } from "../../../host-node/src/boot/software.js";
 import type { Clock } from "../../../host-node/src/clock.js";
 import { CoreTrap, compileCore } from "../../../host-node/src/core.js";
 import { FlashImage } from "../../../host-node/src/flash_image.js";
-import {
-  makeKeyPair,
-  type PackOptions,
-  packImage,
-  signatureText,
-  signImage,
-} from "../../../host-node/src/image/index.js";
+import { type PackOptions, packImage, signatureText } from "../../../host-node/src/image/index.js";
 import { CryptoPort } from "../../../host-node/src/ports/crypto.js";
 import { PowerCut } from "../../../host-node/src/ports/nor.js";
 import { OtaPort } from "../../../host-node/src/ports/ota.js";
-import { thingDocument } from "./identities.js";
+import { identities, thingDocument } from "./identities.js";
 import { moduleBytesOf } from "./module_cache.js";
 import { counting, PowerSwitch } from "./power_switch.js";
 import { type DeviceOptions, MAC, ScriptedDevice } from "./scripted_host.js";
@@ -42,7 +37,7 @@ export const NEXT_VERSION = "2.0.0";
 const BUILT_AT = new Date("2026-01-01T00:00:00Z");
 const URL = "https://files.test/image.bin?X-Amz-Signature=0123456789abcdef";
 
-export const keys = makeKeyPair();
+export const keys = identities.update;
 export const updater: Uint8Array = await moduleBytesOf("release", "updater");
 
 /** An image around the application, or another module. */
@@ -54,9 +49,16 @@ export function imageOf(version: string, more: Partial<PackOptions> = {}): Uint8
 export const sha256Of = (bytes: Uint8Array): string =>
   createHash("sha256").update(bytes).digest("hex");
 
+/** A signature that is the same in each run (RFC 6979); OpenSSL's has a random part. */
+function sign(file: Uint8Array): Uint8Array {
+  const { d } = createPrivateKey(keys.privateKey).export({ format: "jwk" });
+  const digest = createHash("sha256").update(file).digest();
+  return p256.sign(digest, Buffer.from(d!, "base64url")).toCompactRawBytes();
+}
+
 /** The document of a job that updates to `file`; members that are undefined are left out. */
 export function orderOf(action: "OTA" | "APP", file: Uint8Array, members: object = {}): object {
-  const signature = signatureText(signImage(file, keys.privateKey));
+  const signature = signatureText(sign(file));
   const url = URL;
   return { action, url, size: file.length, sha256: sha256Of(file), signature, ...members };
 }
@@ -66,6 +68,8 @@ const firstImage = imageOf(FIRST_VERSION);
 export interface UpdateDeviceOptions extends DeviceOptions {
   /** Member "ota" of the configuration. */
   readonly ota?: Record<string, unknown>;
+  /** Flashed in place of FIRST_VERSION of the updater. */
+  readonly firmware?: Uint8Array;
 }
 
 export class UpdateDevice extends ScriptedDevice {
@@ -86,7 +90,7 @@ export class UpdateDevice extends ScriptedDevice {
   constructor(options: UpdateDeviceOptions = {}) {
     const { ota = { publicKey: keys.publicKey } } = options;
     super({ document: { ...thingDocument(), ota }, ...options });
-    flashFirmware(this.image, firstImage);
+    flashFirmware(this.image, options.firmware ?? firstImage);
     this.http = new ScriptedHttp(this.agenda, () => this.isWifiUp, new Uint8Array());
     this.jobs = ScriptedJobs.on(this);
   }
