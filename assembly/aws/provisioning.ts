@@ -90,7 +90,6 @@ const TABLE: usize = memory.data<u8>([
   State.SUBSCRIBING,          Input.HAS_CERTIFICATE,   Action.REGISTER,   State.REGISTERING,
   State.SUBSCRIBING,          Input.NEEDS_KEY,         Action.MAKE_KEY,   State.MAKING_KEY,
   State.SUBSCRIBING,          Input.NEEDS_CERTIFICATE, Action.CREATE,     State.CREATING,
-  State.SUBSCRIBING,          Input.FAILED,            Action.WAIT,       State.WAITING,
   State.SUBSCRIBING,          Input.OFFLINE,           Action.FORGET,     State.OPENING,
   State.MAKING_KEY,           Input.KEY_MADE,          Action.CREATE,     State.CREATING,
   State.MAKING_KEY,           Input.FAILED,            Action.WAIT,       State.WAITING,

@@ -25,6 +25,8 @@ export interface BuildOptions {
   readonly outputName?: string;
   /** Directory of the library, from the package root: index.ts and entry.ts. For tests. */
   readonly library?: string;
+  /** Files that are read in place of others, both from the package root. For tests. */
+  readonly replace?: Readonly<Record<string, string>>;
 }
 
 export interface BuildResult {
@@ -95,6 +97,8 @@ class Compilation {
 
   private async load(path: string): Promise<string | null> {
     if (path === WRAPPER) return this.wrapper();
+    const replacement = this.options.replace?.[path];
+    if (replacement !== undefined) return readFile(resolve(packageRoot, replacement), "utf8");
     const packaged = PACKAGE_FILE.exec(path)?.[1];
     if (packaged !== undefined) {
       const isThere = await this.load(`${this.library}/${packaged}.ts`);

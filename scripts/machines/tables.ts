@@ -1,9 +1,12 @@
 // Reads the state machines of the core out of their sources: every array between "// machine: NAME"
 // and its END, a row a line {state, input, action, next}. The tables are the machines, so what is
-// read here is what runs. Used for the diagrams (main.ts) and for coverage of transitions.
+// read here is what runs. Used for the diagrams (main.ts) and for coverage of transitions, which
+// finds a table in memory by its bytes.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Abi, parseAbi } from "../abi/model.js";
+import { SOURCE_PATH } from "../abi/text.js";
 
 export interface Row {
   readonly state: string;
@@ -11,6 +14,8 @@ export interface Row {
   /** "NONE" or "0" when the transition does nothing else. */
   readonly action: string;
   readonly next: string;
+  /** The four bytes in memory. */
+  readonly bytes: readonly number[];
 }
 
 export interface Machine {
@@ -21,15 +26,50 @@ export interface Machine {
 }
 
 const MARK = /^\/\/ machine: (\w+)$/;
-const ROW = /^\s*(?:\w+\.)?(\w+),\s*(?:\w+\.)?(\w+),\s*(?:\w+\.)?(\w+),\s*(?:\w+\.)?(\w+),$/;
+const ROW = /^\s*([\w.]+),\s*([\w.]+),\s*([\w.]+),\s*([\w.]+),$/;
+const NAMESPACE = /^(?:export )?namespace (\w+) \{$/;
+const CONSTANT = /^ {2}export const (\w+): u8 = (\d+);$/;
 
-function readTable(file: string, name: string, lines: readonly string[]): Machine {
+/** "Mode.INIT" and its number, for all enums of the table of the ABI. */
+function abiConstants(abi: Abi): [string, number][] {
+  return abi.enums.flatMap((item) =>
+    item.values.map(({ name, value }): [string, number] => [`${item.name}.${name}`, value]),
+  );
+}
+
+/** "State.OFF" and its number, for all namespaces of a source. */
+function constantsOf(lines: readonly string[]): [string, number][] {
+  const constants: [string, number][] = [];
+  let namespace = "";
+  for (const line of lines) {
+    namespace = NAMESPACE.exec(line)?.[1] ?? (line === "}" ? "" : namespace);
+    const [, name, value] = CONSTANT.exec(line) ?? [];
+    if (namespace !== "" && name !== undefined) constants.push([`${namespace}.${name}`, +value!]);
+  }
+  return constants;
+}
+
+const leaf = (name: string): string => name.slice(name.indexOf(".") + 1);
+
+function readRow(words: readonly string[], constants: ReadonlyMap<string, number>): Row {
+  const bytes = words.map((word) => constants.get(word) ?? Number(word));
+  const unknown = words.find((_word, at) => Number.isNaN(bytes[at]));
+  if (unknown !== undefined) throw new Error(`${unknown} is no constant that a table may use`);
+  const [state, input, action, next] = words.map(leaf) as [string, string, string, string];
+  return { state, input, action, next, bytes };
+}
+
+function readTable(
+  file: string,
+  name: string,
+  lines: readonly string[],
+  constants: ReadonlyMap<string, number>,
+): Machine {
   const rows: Row[] = [];
   for (const line of lines) {
     if (line.trim() === "END,") break;
-    const [, state, input, action, next] = ROW.exec(line) ?? [];
-    if (state === undefined || input === undefined) continue;
-    rows.push({ state, input, action: action ?? "", next: next ?? "" });
+    const words = ROW.exec(line)?.slice(1);
+    if (words !== undefined) rows.push(readRow(words, constants));
   }
   if (rows.length === 0) throw new Error(`${file}: machine ${name} has no rows`);
   return { name, file, rows };
@@ -38,13 +78,16 @@ function readTable(file: string, name: string, lines: readonly string[]): Machin
 /** All machines of assembly/, by name. */
 export function readMachines(root: string): Machine[] {
   const machines: Machine[] = [];
+  const enums = abiConstants(parseAbi(readFileSync(join(root, SOURCE_PATH), "utf8")));
   for (const entry of readdirSync(join(root, "assembly"), { recursive: true })) {
     const file = join("assembly", String(entry));
     if (!file.endsWith(".ts")) continue;
     const lines = readFileSync(join(root, file), "utf8").split("\n");
+    const constants = new Map([...enums, ...constantsOf(lines)]);
     lines.forEach((line, index) => {
       const name = MARK.exec(line)?.[1];
-      if (name !== undefined) machines.push(readTable(file, name, lines.slice(index + 1)));
+      if (name === undefined) return;
+      machines.push(readTable(file, name, lines.slice(index + 1), constants));
     });
   }
   return machines.sort((a, b) => a.name.localeCompare(b.name));

@@ -3,6 +3,7 @@
 // they are made of; a change of any source makes another digest.
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildModule, type Target } from "../../../host-node/src/build.js";
@@ -10,24 +11,31 @@ import { compileCore } from "../../../host-node/src/core.js";
 import { packageRoot } from "../../../host-node/src/package_root.js";
 
 const CACHE = join(packageRoot, "node_modules", ".cache", "iot32-tests");
+const APPS = join("tests", "wasm", "apps");
+const SAMPLES = join("assembly", "apps");
 const OTHER_SOURCES = [
   "asconfig.json",
   "scripts/transform.mjs",
   "node_modules/assemblyscript/package.json",
 ];
 
-async function sources(application: string): Promise<string[]> {
+type Replace = Readonly<Record<string, string>>;
+/** Tells the host each row of a state machine that is taken. */
+const COVERAGE: Replace = { "assembly/util/machine.ts": "tests/wasm/coverage/machine.ts" };
+
+async function sources(application: string, replace: Replace): Promise<string[]> {
   const core = await readdir(join(packageRoot, "assembly"), { recursive: true });
   return [
     ...core.filter((name) => name.endsWith(".ts")).map((name) => join("assembly", name)),
     ...OTHER_SOURCES,
     application,
+    ...Object.values(replace),
   ].toSorted();
 }
 
-async function digest(application: string): Promise<string> {
+async function digest(application: string, replace: Replace): Promise<string> {
   const hash = createHash("sha256").update(buildModule.toString());
-  for (const path of await sources(application)) {
+  for (const path of await sources(application, replace)) {
     hash.update(path).update(await readFile(join(packageRoot, path)));
   }
   for (const name of ["build.js", "wasm_link.js"]) {
@@ -51,14 +59,15 @@ async function keep(name: string, file: string, wasm: Uint8Array): Promise<void>
 async function bytesOf(
   target: Target,
   application: string,
-  folder = join("tests", "wasm", "apps"),
+  folder = APPS,
+  replace: Replace = {},
 ): Promise<Uint8Array> {
   const entry = join(folder, `${application}.ts`);
-  const name = `${application}-${target}`;
-  const file = `${name}-${await digest(entry)}.wasm`;
+  const name = `${application}-${target}${replace === COVERAGE ? "-coverage" : ""}`;
+  const file = `${name}-${await digest(entry, replace)}.wasm`;
   const kept = await readFile(join(CACHE, file)).catch(() => null);
   if (kept !== null) return kept;
-  const { wasm } = await buildModule({ entry: join(packageRoot, entry), target });
+  const { wasm } = await buildModule({ entry: join(packageRoot, entry), target, replace });
   await keep(name, file, wasm);
   return wasm;
 }
@@ -70,7 +79,13 @@ export function moduleBytesOf(target: Target, application: string): Promise<Uint
 
 /** A sample application of assembly/apps, uncompiled. */
 export function sampleBytesOf(target: Target, application: string): Promise<Uint8Array> {
-  return bytesOf(target, application, join("assembly", "apps"));
+  return bytesOf(target, application, SAMPLES);
+}
+
+/** A sample or test application that reports which transitions are taken. */
+export function coverageBytesOf(target: Target, application: string): Promise<Uint8Array> {
+  const isSample = existsSync(join(packageRoot, SAMPLES, `${application}.ts`));
+  return bytesOf(target, application, isSample ? SAMPLES : APPS, COVERAGE);
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();

@@ -83,6 +83,8 @@ export class UpdateDevice extends ScriptedDevice {
   /** Traps of all lives. */
   readonly traps: CoreTrap[] = [];
   software: Software | null = null;
+  /** An operation on a slot takes so long. */
+  slotOperationMs = 0;
   private otaPort: OtaPort | null = null;
   private cryptoPort: CryptoPort | null = null;
   private reason: number = ResetReason.POWER_ON;
@@ -111,7 +113,8 @@ export class UpdateDevice extends ScriptedDevice {
     this.reason = ResetReason.POWER_ON;
     const host = { clock: this.clock, post: this.agenda.post.bind(this.agenda) };
     const onPowerCut = () => void this.powerOff();
-    this.otaPort = new OtaPort(host, { image, software: this.software, onPowerCut });
+    const operationMs = this.slotOperationMs;
+    this.otaPort = new OtaPort(host, { image, software: this.software, operationMs, onPowerCut });
     this.cryptoPort = new CryptoPort(host);
     return super.boot(reason);
   }
@@ -121,7 +124,7 @@ export class UpdateDevice extends ScriptedDevice {
   }
 
   protected override bootPayload(): Uint8Array {
-    return this.software!.bootPayload(MAC);
+    return this.software!.bootPayload(MAC, this.trapText);
   }
 
   protected override ports(): Ports {
