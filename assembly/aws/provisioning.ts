@@ -90,6 +90,7 @@ const TABLE: usize = memory.data<u8>([
   State.SUBSCRIBING,          Input.HAS_CERTIFICATE,   Action.REGISTER,   State.REGISTERING,
   State.SUBSCRIBING,          Input.NEEDS_KEY,         Action.MAKE_KEY,   State.MAKING_KEY,
   State.SUBSCRIBING,          Input.NEEDS_CERTIFICATE, Action.CREATE,     State.CREATING,
+  State.SUBSCRIBING,          Input.FAILED,            Action.WAIT,       State.WAITING,
   State.SUBSCRIBING,          Input.OFFLINE,           Action.FORGET,     State.OPENING,
   State.MAKING_KEY,           Input.KEY_MADE,          Action.CREATE,     State.CREATING,
   State.MAKING_KEY,           Input.FAILED,            Action.WAIT,       State.WAITING,
@@ -346,9 +347,13 @@ function rejected(): void {
   step(used && state == State.REGISTERING ? Input.TOKEN_REFUSED : Input.REJECTED);
 }
 
-/** Once at the end of each step: goes on when every filter is in force. */
+/**
+ * Once at the end of each step: goes on when no filter is waited for. Without the filters of the
+ * answers nothing is asked: each certificate would be made, and never arrive.
+ */
 export function pump(): void {
   if (state != State.SUBSCRIBING || subscriptions.waiting() > 0) return;
-  if (progress.step() == ProvisioningStep.CERTIFICATE_STORED) step(Input.HAS_CERTIFICATE);
+  if (!request.isHeard()) fail(Status.REFUSED, utf8("the answer's topic is refused"));
+  else if (progress.step() == ProvisioningStep.CERTIFICATE_STORED) step(Input.HAS_CERTIFICATE);
   else step(request.usesCsr ? Input.NEEDS_KEY : Input.NEEDS_CERTIFICATE);
 }

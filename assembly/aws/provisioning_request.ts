@@ -11,6 +11,7 @@ import * as subscriptions from "./subscriptions";
 
 const CREATE_KEYS: usize = utf8("$aws/certificates/create/json");
 const CREATE_FROM_CSR: usize = utf8("$aws/certificates/create-from-csr/json");
+const ACCEPTED: usize = utf8("/accepted");
 const QOS1: u32 = 1;
 const TOPIC_BYTES: i32 = 128;
 const CSR_BYTES_MAX: i32 = 1024;
@@ -66,9 +67,19 @@ export function subscribe(): void {
   subscribeBoth(putProvision());
 }
 
+/** Whether both answers would arrive: a filter that was refused is wanted no longer. */
+export function isHeard(): bool {
+  const create = putText(topicBuffer, usesCsr ? CREATE_FROM_CSR : CREATE_KEYS);
+  return isWanted(putText(create, ACCEPTED)) && isWanted(putText(putProvision(), ACCEPTED));
+}
+
+function isWanted(end: usize): bool {
+  return subscriptions.has(topicBuffer, <i32>(end - topicBuffer));
+}
+
 /** `end` is the end of the topic in the buffer. */
 function subscribeBoth(end: usize): void {
-  want(putText(end, utf8("/accepted")));
+  want(putText(end, ACCEPTED));
   want(putText(end, utf8("/rejected")));
 }
 

@@ -20,6 +20,8 @@ const STABLE_MS: u32 = 60000;
 const CONNECT_APART_MS: u64 = 1100;
 /** The host answers a connect by itself; this is the net under it. */
 const CONNECT_MS_MAX: u32 = 60000;
+/** A disconnect that the host refused, or never answered, is asked for again. */
+const CLOSE_AGAIN_MS: u32 = 5000;
 
 export namespace State {
   export const OFF: u8 = 0;
@@ -75,6 +77,7 @@ const TABLE: usize = memory.data<u8>([
   State.WAITING,     Input.NETWORK_DOWN, Action.NONE,            State.OFFLINE,
   State.WAITING,     Input.CLOSE,        Action.ANNOUNCE_CLOSED, State.OFF,
   State.CLOSING,     Input.DOWN,         Action.ANNOUNCE_CLOSED, State.OFF,
+  State.CLOSING,     Input.TIMER,        Action.DISCONNECT,      State.CLOSING,
   END,
 ]);
 
@@ -188,6 +191,7 @@ function act(action: u8): void {
       break;
     case Action.DISCONNECT:
       mqttDisconnect(); // if it has ended by itself, its MQTT_DOWN is on the way all the same
+      setTimer(Timer.SESSION, CLOSE_AGAIN_MS);
       break;
     case Action.ANNOUNCE_CLOSED:
       listener(Change.CLOSED);

@@ -75,6 +75,11 @@ function find(filter: usize, size: i32): usize {
   return 0;
 }
 
+/** Whether a filter is wanted. */
+export function has(filter: usize, size: i32): bool {
+  return find(filter, size) != 0;
+}
+
 /** Wants a filter; OK, INVALID_ARGUMENT or NO_SPACE. A filter that is there takes the new QoS. */
 export function add(filter: usize, size: i32, qos: u8, by: u8): i32 {
   if (size <= 0 || size > MQTT_TOPIC_BYTES_MAX || qos > 1) return Status.INVALID_ARGUMENT;

@@ -11,12 +11,15 @@ import { Timer, setTimer, timerIsSet } from "../kernel/timers";
 import { textSize } from "../util/bytes";
 
 const CLOSE_MS_MAX: u32 = 2000;
+const REFUSED_MS: u32 = 1000;
 
 namespace Stage {
   export const NONE: u8 = 0;
   export const DELAY: u8 = 1;
   export const CLOSING: u8 = 2;
-  export const DONE: u8 = 3;
+  /** The host did not take it: it is asked again. */
+  export const REFUSED: u8 = 3;
+  export const DONE: u8 = 4;
 }
 
 let stage: u8 = Stage.NONE;
@@ -37,6 +40,7 @@ export function isPending(): bool {
 
 /** The delay is over, or the time to close is. */
 export function onTimer(): void {
+  if (stage == Stage.REFUSED) stage = Stage.CLOSING;
   if (stage != Stage.DELAY) return;
   stage = Stage.CLOSING;
   setTimer(Timer.RESTART, CLOSE_MS_MAX);
@@ -47,8 +51,9 @@ export function onTimer(): void {
 export function pump(): void {
   if (stage != Stage.CLOSING || records.busy()) return;
   if (!session.isOff() && timerIsSet(Timer.RESTART)) return;
-  stage = Stage.DONE;
   queue.onDown(false);
   queue.clear(); // what was not sent is told to be dropped, not just forgotten
-  sysRestart(scope);
+  const isTaken = sysRestart(scope) >= 0;
+  stage = isTaken ? Stage.DONE : Stage.REFUSED;
+  if (!isTaken) setTimer(Timer.RESTART, REFUSED_MS);
 }

@@ -60,7 +60,7 @@ export class World extends UpdateDevice {
 
   constructor({ bytes, onRow, ...options }: WorldOptions) {
     const module = compileCore(bytes);
-    super({ firmware: firmware("1.0.0"), ...options, module });
+    super({ firmware: firmware("1.0.0"), obeys: false, ...options, module });
     this.underTest = module;
     this.onRow = onRow;
     this.pins.set(BUTTON, 1);

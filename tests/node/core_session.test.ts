@@ -240,7 +240,7 @@ describe("report of a trap", () => {
 
   it("is published by a sample once it is connected", async () => {
     const module = compileCore(await sampleBytesOf("release", "telemetry"));
-    const device = new ScriptedDevice({ module });
+    const device = new ScriptedDevice({ module, obeys: false });
     device.trapText = "MQTT_MESSAGE: assertion 17";
     device.online().runFor(1000);
     const traps = device.broker.publishes.filter(({ topic }) => topic.endsWith("/trap"));

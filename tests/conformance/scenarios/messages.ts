@@ -65,6 +65,15 @@ export const messageScenarios: readonly Scenario[] = [
     world.order(orders.unsubscribe("devices/thing-1/#"));
     world.runFor(1000);
   }),
+  scenario("unsubscribe_refused", "The host refuses to unsubscribe, by each status.", (world) => {
+    for (const status of Object.values(Status).filter((value) => value < 0)) {
+      world.refuse("mqtt_unsubscribe", status, world.calls.get("mqtt_unsubscribe") ?? 0);
+      world.order(orders.subscribe(TOPIC, 1));
+      world.runFor(1000);
+      world.order(orders.unsubscribe(TOPIC));
+      world.runFor(30_000);
+    }
+  }),
   scenario("records", "The application's own bytes: written, read, erased.", (world) => {
     world.order(orders.flashWrite(0, "forty-two"), orders.flashRead(0, 9));
     world.runFor(1000);

@@ -1,6 +1,7 @@
 // Network and session: everything that keeps a device off its broker, and its way back.
 
 import { Event, Status } from "../../../host-node/src/abi.js";
+import { claimDocument } from "../../node/support/identities.js";
 import { expectEvent, rest, type Scenario, type Stage } from "../scenario.js";
 import type { World } from "../world.js";
 
@@ -62,6 +63,20 @@ export const sessionScenarios: readonly Scenario[] = [
       };
       rest(world.boot());
     }),
+  },
+  {
+    name: "session_close_refused",
+    what: "The host refuses to close the claim connection; then it closes late.",
+    application,
+    play: (stage) => {
+      const world = stage.device({ document: claimDocument() }).refuse("mqtt_disconnect");
+      world.boot().until(() => (world.calls.get("mqtt_disconnect") ?? 0) > 0, HOUR_MS);
+      world.broker.closes = false;
+      world.runFor(12_000);
+      world.broker.drop(Status.CLOSED);
+      world.broker.closes = true;
+      rest(world);
+    },
   },
   {
     name: "session_taken_over",

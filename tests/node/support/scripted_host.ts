@@ -56,6 +56,8 @@ export interface DeviceOptions {
   readonly seed?: number;
   readonly module?: WebAssembly.Module;
   readonly hooks?: CoreHooks;
+  /** The application publishes what it is ordered and nothing else, so that ids can be checked. */
+  readonly obeys?: boolean;
 }
 
 const debugModule = await moduleOf("debug");
@@ -88,8 +90,7 @@ export class ScriptedDevice {
   private tickMs = Number.POSITIVE_INFINITY;
   private readonly module: WebAssembly.Module;
   private readonly hooks: CoreHooks;
-  /** The application obeys, so that each of its publishes is known. */
-  private readonly isPuppet: boolean;
+  private readonly obeys: boolean;
   private readonly random: () => number;
   private readonly moments = new Map<number, () => Uint8Array | null>();
   private readonly openIds = new Set<number>();
@@ -99,7 +100,7 @@ export class ScriptedDevice {
     const text = typeof document === "string" ? document : JSON.stringify(document);
     this.document = Buffer.from(document === null ? "" : text);
     this.module = options.module ?? debugModule;
-    this.isPuppet = options.module === undefined;
+    this.obeys = options.obeys ?? true;
     this.hooks = options.hooks ?? {};
     this.random = seededRandom(seed);
     this.agenda = new Agenda(startMs, (...event) => this.dispatch(...event));
@@ -315,7 +316,7 @@ export class ScriptedDevice {
   private onSystemEvent(event: number, value: number, text: string): void {
     if (event === Event.WIFI_CONNECTED && text === POKE) return;
     const isEnd = event === Event.PUBLISH_SUCCEEDED || event === Event.PUBLISH_DROPPED;
-    if (isEnd && this.isPuppet) {
+    if (isEnd && this.obeys) {
       assert.ok(this.openIds.delete(value), `publish ${value} ended twice, or was never accepted`);
     }
     if (!this.isRecording) return;
