@@ -36,8 +36,12 @@ struct host_module_options {
   uint32_t value_stack_bytes;
   /* Compile every function at load (docs/decisions/0006-compile-when-called.md). */
   bool is_compiled_at_load;
+  /* Asked before each import, by a host that repeats a life up to where its power went: false
+   * ends the step there, with a trap. May be NULL. */
+  bool (*may_call)(void *context, const struct host_abi_entry *entry);
   /* May be NULL. */
   host_call_hook on_call;
+  /* Of both. */
   void *context;
 };
 
