@@ -35,7 +35,7 @@ function cEnum(name: string, doc: string, values: readonly Limit[]): string[] {
   return ["", ...cComment(doc), `enum ${prefix.toLowerCase()} {`, ...members, "};"];
 }
 
-function cParameters(call: Call): string[] {
+export function cParameters(call: Call): string[] {
   const params = call.params.flatMap((param) => {
     if (!isSlice(param)) return [`${param.type === "u32" ? "uint32_t" : "int32_t"} ${param.name}`];
     const constness = param.type === "in" ? "const " : "";
