@@ -118,6 +118,43 @@ const SLICE_RULES =
   "in linear memory; it ends with the call, so a port copies what it keeps. With size 0 the " +
   "pointer may be one past the end of memory: do not read through it.";
 
+/** Declarations of the tables that host_abi_link.c has. */
+function tables(abi: Abi): string[] {
+  return [
+    ...cComment(
+      "One call of the table. Every wire value, and the result, is an i32; the signature is in " +
+        "the notation of wasm3, and function is NULL in the table of exports. parameters has one " +
+        "letter for each: u and i are one wire value, unsigned or signed; < (in) and > (out) are " +
+        "slices of memory, which are two, pointer and size. result is s for a status, c for a count " +
+        "(of an out slice: of the bytes in it), t for a token, v for the value of an export.",
+    ),
+    "struct host_abi_entry {",
+    "  const char *name;",
+    "  const char *signature;",
+    "  const char *parameters;",
+    "  char result;",
+    "  M3RawCall function;",
+    "};",
+    "",
+    `#define HOST_ABI_IMPORT_COUNT ${abi.imports.length}`,
+    `#define HOST_ABI_EXPORT_COUNT ${abi.exports.length}`,
+    "extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];",
+    "extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];",
+    "",
+    ...cComment("Names of the kinds of events, as traces have them."),
+    "struct host_abi_event {",
+    "  uint32_t kind;",
+    "  const char *name;",
+    "};",
+    "",
+    `#define HOST_ABI_EVENT_COUNT ${abi.events.length}`,
+    "extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];",
+    "",
+    ...cComment("Name of a kind; NULL when there is no such kind."),
+    "const char *host_abi_event_name(uint32_t kind);",
+  ];
+}
+
 export function generateHeader(abi: Abi): string {
   const kinds = abi.events.map((event) => ({
     name: event.name,
@@ -153,37 +190,7 @@ export function generateHeader(abi: Abi): string {
     ...cComment(SLICE_RULES),
     ...prototypes,
     "",
-    ...cComment(
-      "One call of the table. Every wire value, and the result, is an i32; the signature is in " +
-        "the notation of wasm3, and function is NULL in the table of exports. parameters has one " +
-        "letter for each: u and i are one wire value, unsigned or signed; < (in) and > (out) are " +
-        "slices of memory, which are two, pointer and size. result is s for a status, c for a count " +
-        "(of an out slice: of the bytes in it), t for a token, v for the value of an export.",
-    ),
-    "struct host_abi_entry {",
-    "  const char *name;",
-    "  const char *signature;",
-    "  const char *parameters;",
-    "  char result;",
-    "  M3RawCall function;",
-    "};",
-    "",
-    `#define HOST_ABI_IMPORT_COUNT ${abi.imports.length}`,
-    `#define HOST_ABI_EXPORT_COUNT ${abi.exports.length}`,
-    "extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];",
-    "extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];",
-    "",
-    ...cComment("Names of the kinds of events, as traces have them."),
-    "struct host_abi_event {",
-    "  uint32_t kind;",
-    "  const char *name;",
-    "};",
-    "",
-    `#define HOST_ABI_EVENT_COUNT ${abi.events.length}`,
-    "extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];",
-    "",
-    ...cComment("Name of a kind; NULL when there is no such kind."),
-    "const char *host_abi_event_name(uint32_t kind);",
+    ...tables(abi),
     "",
     ...cComment(CHECK_DOC),
     "const char *host_abi_check(const uint8_t *wasm, uint32_t wasm_size);",

@@ -10,11 +10,11 @@ import { bracketed, GENERATED, joinLines, lineComment } from "./text.js";
 const OWN_IMPORTS: readonly string[] = ["sys_restart", "sys_panic"];
 
 function check({ name, type }: Param): string {
-  if (type === "in" || type === "out") return `  replay_${type}("${name}", ${name}, ${name}_size);`;
-  return `  replay_${type}("${name}", ${name});`;
+  const size = type === "in" || type === "out" ? `, ${name}_size` : "";
+  return `  replay_${type}("${name}", ${name}${size});`;
 }
 
-/** What a port that performs its import answers: where the call is another, nothing is performed. */
+/** What a port answers that performs its import: where the call is another, it is not performed. */
 function ownAnswer(call: Call): string[] {
   const values = call.params.flatMap((param) =>
     isSlice(param) ? [param.name, `${param.name}_size`] : [param.name],

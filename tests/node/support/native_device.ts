@@ -1,6 +1,6 @@
 // The device of host-esp32/linux: the chip's host on a PC, with wasm3 in it. A script goes in, which
-// host-esp32/linux/main.c explains; a trace comes out (docs/TRACES.md). replayInV8 runs the same events
-// through the same module in V8 and compares every call: what wasm3 did is what a desk does.
+// host-esp32/linux/main.c explains; a trace comes out (docs/TRACES.md). replayInV8 runs the same
+// events through the same module in V8 and compares every call: what wasm3 did is what a desk does.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
