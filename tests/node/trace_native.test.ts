@@ -1,5 +1,5 @@
-// The writer of traces in C (host-esp32/components/host_abi/trace.c) against the rule as it stands in
-// docs/TRACES.md: bytes of every kind, pieces for a redactor, and what is written of a slice.
+// The writer of traces in C (host-esp32/components/host_abi/trace.c) against the rule as it stands
+// in docs/TRACES.md: bytes of every kind, pieces for a redactor, and what is written of a slice.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,7 +1,7 @@
 // Traces on the console (IDF: esp_log.h, freertos/semphr.h), with CONFIG_IOT32_TRACE: the lines of
 // docs/TRACES.md, each after "trace: ", and without secrets. A line leaves in pieces, and log lines
-// of other tasks wait for its end: the log writes through the same mutex. It may be taken twice, for
-// what a port logs while a line is written.
+// of other tasks wait for its end: the log writes through the same mutex. It may be taken twice,
+// for what a port logs while a line is written.
 
 #include "host_port.h"
 #include "sdkconfig.h"

@@ -11,13 +11,17 @@
 
 #include "replay.h"
 
-enum { NOTE_BYTES = 160 };
+enum { NOTE_BYTES = 160, ANSWER_BYTES = 256 * 1024 };
 
 static struct {
   bool is_port_called;
+  /* What flash_read reads: the bytes of the trace with checksums that fit. */
+  bool is_read;
   uint32_t argument_count;
   char note[NOTE_BYTES];
 } call;
+
+static uint8_t flash_bytes[ANSWER_BYTES];
 
 /* ---- reports -------------------------------------------------------------------------------- */
 
@@ -65,6 +69,42 @@ static void note(const char *format, ...) {
     va_end(arguments);
   }
 }
+
+/* ---- bytes ---------------------------------------------------------------------------------- */
+
+static bool is_import(const struct replay_line *line, const char *name) {
+  return strcmp(line->entry->name, name) == 0;
+}
+
+/* What the host has put in. */
+static const uint8_t *filling_of(const struct replay_argument *argument) {
+  return call.is_read ? flash_bytes : argument->bytes;
+}
+
+/* Whether these bytes, which are as many, are those of the trace. */
+static bool are_bytes_same(const struct replay_line *line, const struct replay_argument *argument,
+                           const uint8_t *bytes) {
+  if (argument->byte_count == 0) {
+    return true;
+  }
+  if (is_import(line, "flash_write")) {
+    return flash_is_same_write(line->arguments[0].number, argument->bytes, bytes,
+                               argument->byte_count);
+  }
+  return memcmp(filling_of(argument), bytes, argument->byte_count) == 0;
+}
+
+static void show(void *context, const struct trace_slice *slice, uint32_t at, uint8_t *bytes,
+                 uint32_t size) {
+  (void)context;
+  if (slice->import != NULL) {
+    memcpy(bytes, reader_peek()->arguments[slice->parameter].bytes + at, size);
+  }
+}
+
+static void begin(void *context) { (void)context; }
+
+const struct trace_redactor replay_shows = {NULL, begin, show};
 
 /* ---- ports ---------------------------------------------------------------------------------- */
 
@@ -119,7 +159,7 @@ void replay_in(const char *name, const uint8_t *bytes, uint32_t size) {
   }
   if (argument->size != size) {
     note("the port has %" PRIu32 " bytes of %s instead of %" PRIu32, size, name, argument->size);
-  } else if (size > 0 && memcmp(argument->bytes, bytes, size) != 0) {
+  } else if (!are_bytes_same(reader_peek(), argument, bytes)) {
     note("the port has other bytes of %s", name);
   }
 }
@@ -133,7 +173,7 @@ void replay_out(const char *name, uint8_t *bytes, uint32_t size) {
     note("the port may fill %" PRIu32 " bytes of %s instead of %" PRIu32, size, name,
          argument->size);
   } else if (argument->byte_count > 0) {
-    memcpy(bytes, argument->bytes, argument->byte_count);
+    memcpy(bytes, filling_of(argument), argument->byte_count);
   }
 }
 
@@ -153,11 +193,16 @@ bool replay_may_call(void *is_cut, const struct host_abi_entry *entry) {
     replay_difference("the core calls %s", entry->name);
   }
   memset(&call, 0, sizeof call);
+  const struct replay_argument *read = &line->arguments[1];
+  if (is_import(line, "flash_read") && read->kind == ARGUMENT_OUT && line->result >= 0) {
+    flash_answer(line->arguments[0].number, read->bytes, read->byte_count, flash_bytes);
+    call.is_read = true;
+  }
   return true;
 }
 
-static bool is_slice_same(const struct replay_argument *argument, const uint64_t *wire,
-                          const uint8_t *memory, uint32_t memory_size) {
+static bool is_slice_same(const struct replay_line *line, const struct replay_argument *argument,
+                          const uint64_t *wire, const uint8_t *memory, uint32_t memory_size) {
   const uint32_t pointer = (uint32_t)wire[0];
   const uint32_t size = (uint32_t)wire[1];
   const bool is_inside = pointer <= memory_size && size <= memory_size - pointer;
@@ -165,9 +210,7 @@ static bool is_slice_same(const struct replay_argument *argument, const uint64_t
     return argument->kind == ARGUMENT_OUTSIDE && !is_inside && argument->pointer == pointer &&
            argument->size == size;
   }
-  return argument->size == size &&
-         (argument->byte_count == 0 ||
-          memcmp(memory + pointer, argument->bytes, argument->byte_count) == 0);
+  return argument->size == size && are_bytes_same(line, argument, memory + pointer);
 }
 
 static bool is_call_same(const struct replay_line *line, const uint64_t *wire,
@@ -182,7 +225,7 @@ static bool is_call_same(const struct replay_line *line, const uint64_t *wire,
       }
     } else {
       is_refused = is_refused || argument->kind == ARGUMENT_OUTSIDE;
-      if (!is_slice_same(argument, next, memory, memory_size)) {
+      if (!is_slice_same(line, argument, next, memory, memory_size)) {
         return false;
       }
       next += 2;
@@ -194,6 +237,20 @@ static bool is_call_same(const struct replay_line *line, const uint64_t *wire,
   return (int32_t)wire[0] == line->result;
 }
 
+/* The core's own checksums are what it reads later. */
+static void follow_flash(const struct replay_line *line, const uint64_t *wire,
+                         const uint8_t *memory) {
+  if (line->result < 0) {
+    return;
+  }
+  if (is_import(line, "flash_write")) {
+    flash_written(line->arguments[0].number, memory + (uint32_t)wire[2],
+                  line->arguments[1].byte_count);
+  } else if (is_import(line, "flash_erase")) {
+    flash_erased(line->arguments[0].number);
+  }
+}
+
 void replay_on_call(void *context, const struct host_abi_entry *entry, const uint64_t *wire,
                     const uint8_t *memory, uint32_t memory_size) {
   (void)context;
@@ -202,6 +259,7 @@ void replay_on_call(void *context, const struct host_abi_entry *entry, const uin
     trace_call(replay_begin_difference(), entry, wire, memory, memory_size);
     replay_end_difference();
   }
+  follow_flash(reader_peek(), wire, memory);
   trace_call(&replay_output, entry, wire, memory, memory_size);
   reader_take();
 }

@@ -336,12 +336,13 @@ static void write_text(void *context, const char *text, size_t size) {
 int main(int argc, char **argv) {
   read_arguments(argc, argv);
   reader_open(given.path);
-  trace_begin(&replay_output, write_text, NULL, NULL);
+  trace_begin(&replay_output, write_text, NULL, &replay_shows);
   for (const struct replay_line *line; (line = reader_peek())->kind != REPLAY_END;) {
     run_line(line);
   }
   power_off();
   reader_close();
+  flash_forget();
   for (uint32_t i = 0; i < given.module_count; i++) {
     free(given.modules[i].bytes);
   }

@@ -11,20 +11,28 @@
 /* More than any linear memory that a call could hand over. */
 enum { BYTES_MAX = 256 * 1024, READ_BYTES = 64 * 1024, NAME_BYTES = 32 };
 
-static struct {
-  char *text;
-  size_t size;
+/* A place in the trace, and the line that was parsed there last. */
+struct place {
   /* Where the next line begins. */
   size_t at;
   uint32_t line_number;
-  bool is_parsed;
   struct replay_line line;
-  /* Bytes of the line that was parsed last. */
+  /* Bytes of its arguments. */
   uint8_t bytes[BYTES_MAX];
   uint32_t byte_count;
+};
+
+static struct {
+  char *text;
+  size_t size;
+  struct place now;
+  bool is_parsed;
+  struct place ahead;
 } reader;
 
-static _Noreturn void refuse(const char *what) { replay_fail_at(reader.line_number, what); }
+static _Noreturn void refuse(const struct place *place, const char *what) {
+  replay_fail_at(place->line_number, what);
+}
 
 static void read_all(FILE *file) {
   for (;;) {
@@ -42,18 +50,18 @@ static void read_all(FILE *file) {
 }
 
 /* The next line, without its end. False at the end of the trace. */
-static bool next_line(struct trace_cursor *line) {
-  if (reader.at == reader.size) {
+static bool next_line(struct place *place, struct trace_cursor *line) {
+  if (place->at == reader.size) {
     return false;
   }
-  reader.line_number++;
-  const char *start = reader.text + reader.at;
-  const char *end = memchr(start, '\n', reader.size - reader.at);
+  place->line_number++;
+  const char *start = reader.text + place->at;
+  const char *end = memchr(start, '\n', reader.size - place->at);
   if (end == NULL) {
-    refuse("the line has no end");
+    refuse(place, "the line has no end");
   }
   *line = (struct trace_cursor){start, end};
-  reader.at += (size_t)(end - start) + 1;
+  place->at += (size_t)(end - start) + 1;
   return true;
 }
 
@@ -71,12 +79,12 @@ void reader_open(const char *path) {
   if (reader.size == 0) {
     replay_fail("the trace is empty");
   }
-  if (!next_line(&line) || !words_skip(&line, "# iot32 trace 1 abi ") ||
+  if (!next_line(&reader.now, &line) || !words_skip(&line, "# iot32 trace 1 abi ") ||
       !words_unsigned(&line, &version) || !words_at_end(&line)) {
-    refuse("this is not the first line of a trace of version 1");
+    refuse(&reader.now, "this is not the first line of a trace of version 1");
   }
   if (version != HOST_ABI_VERSION) {
-    refuse("the trace is of another version of the ABI");
+    refuse(&reader.now, "the trace is of another version of the ABI");
   }
 }
 
@@ -84,24 +92,26 @@ void reader_close(void) { free(reader.text); }
 
 /* ---- one line ------------------------------------------------------------------------------- */
 
-static bool read_bytes(struct trace_cursor *cursor, const uint8_t **bytes, uint32_t *count) {
-  *bytes = reader.bytes + reader.byte_count;
-  if (!words_bytes(cursor, reader.bytes + reader.byte_count, BYTES_MAX - reader.byte_count,
-                   count)) {
+static bool read_bytes(struct place *place, struct trace_cursor *cursor, const uint8_t **bytes,
+                       uint32_t *count) {
+  uint8_t *room = place->bytes + place->byte_count;
+  *bytes = room;
+  if (!words_bytes(cursor, room, BYTES_MAX - place->byte_count, count)) {
     return false;
   }
-  reader.byte_count += *count;
+  place->byte_count += *count;
   return true;
 }
 
-static bool read_step(struct trace_cursor *cursor, struct replay_line *line) {
+static bool read_step(struct place *place, struct trace_cursor *cursor) {
+  struct replay_line *line = &place->line;
   struct host_step *step = &line->step;
   line->kind = REPLAY_STEP;
   return words_unsigned(cursor, &line->now_ms) && words_skip(cursor, " ") &&
          words_kind(cursor, &step->kind) && words_skip(cursor, " ") &&
          words_signed(cursor, &step->a) && words_skip(cursor, " ") &&
          words_signed(cursor, &step->b) && words_skip(cursor, " ") &&
-         read_bytes(cursor, &step->payload, &step->size) && step->size <= HOST_INBOX_BYTES;
+         read_bytes(place, cursor, &step->payload, &step->size) && step->size <= HOST_INBOX_BYTES;
 }
 
 static bool read_number(struct trace_cursor *cursor, char parameter,
@@ -116,7 +126,7 @@ static bool read_number(struct trace_cursor *cursor, char parameter,
   return is_good;
 }
 
-static bool read_slice(struct trace_cursor *cursor, char parameter,
+static bool read_slice(struct place *place, struct trace_cursor *cursor, char parameter,
                        struct replay_argument *argument) {
   if (words_skip(cursor, "@")) {
     argument->kind = ARGUMENT_OUTSIDE;
@@ -125,13 +135,14 @@ static bool read_slice(struct trace_cursor *cursor, char parameter,
   }
   if (parameter == '<') {
     argument->kind = ARGUMENT_IN;
-    const bool is_good = read_bytes(cursor, &argument->bytes, &argument->byte_count);
+    const bool is_good = read_bytes(place, cursor, &argument->bytes, &argument->byte_count);
     argument->size = argument->byte_count;
     return is_good;
   }
   argument->kind = ARGUMENT_OUT;
   return words_skip(cursor, "[") && words_unsigned(cursor, &argument->size) &&
-         words_skip(cursor, "]") && read_bytes(cursor, &argument->bytes, &argument->byte_count);
+         words_skip(cursor, "]") &&
+         read_bytes(place, cursor, &argument->bytes, &argument->byte_count);
 }
 
 /* Whether the host put as much in as its result says. */
@@ -152,7 +163,8 @@ static const struct host_abi_entry *find_import(const char *name) {
   return NULL;
 }
 
-static bool read_call(struct trace_cursor *cursor, struct replay_line *line) {
+static bool read_call(struct place *place, struct trace_cursor *cursor) {
+  struct replay_line *line = &place->line;
   char name[NAME_BYTES];
   line->kind = REPLAY_CALL;
   line->entry = words_name(cursor, name, sizeof name) ? find_import(name) : NULL;
@@ -162,8 +174,9 @@ static bool read_call(struct trace_cursor *cursor, struct replay_line *line) {
   struct replay_argument *argument = line->arguments;
   for (const char *parameter = line->entry->parameters; *parameter != '\0'; parameter++) {
     const bool is_number = *parameter == 'u' || *parameter == 'i';
-    if (!words_skip(cursor, " ") || !(is_number ? read_number(cursor, *parameter, argument)
-                                                : read_slice(cursor, *parameter, argument))) {
+    if (!words_skip(cursor, " ") ||
+        !(is_number ? read_number(cursor, *parameter, argument)
+                    : read_slice(place, cursor, *parameter, argument))) {
       return false;
     }
     argument++;
@@ -173,18 +186,19 @@ static bool read_call(struct trace_cursor *cursor, struct replay_line *line) {
   }
   while (argument-- > line->arguments) {
     if (!is_filled(line, argument)) {
-      refuse("a slice is not filled as the result says");
+      refuse(place, "a slice is not filled as the result says");
     }
   }
   return true;
 }
 
-static bool read_line(struct trace_cursor *cursor, struct replay_line *line) {
+static bool read_line(struct place *place, struct trace_cursor *cursor) {
+  struct replay_line *line = &place->line;
   if (words_skip(cursor, "> ")) {
-    return read_step(cursor, line);
+    return read_step(place, cursor);
   }
   if (words_skip(cursor, "< ")) {
-    return read_call(cursor, line);
+    return read_call(place, cursor);
   }
   if (words_skip(cursor, "= ")) {
     line->kind = REPLAY_WAIT;
@@ -198,39 +212,56 @@ static bool read_line(struct trace_cursor *cursor, struct replay_line *line) {
   return line->kind == REPLAY_TRAP || words_skip(cursor, "~ off");
 }
 
-static void parse(struct trace_cursor cursor) {
-  struct replay_line *line = &reader.line;
+static void parse(struct place *place, struct trace_cursor cursor) {
+  struct replay_line *line = &place->line;
   char problem[64];
-  reader.byte_count = 0;
+  place->byte_count = 0;
+  memset(line, 0, sizeof *line);
+  line->number = place->line_number;
   line->text = cursor.at;
   line->text_size = (size_t)(cursor.end - cursor.at);
-  if (!read_line(&cursor, line) || !words_at_end(&cursor)) {
+  if (!read_line(place, &cursor) || !words_at_end(&cursor)) {
     snprintf(problem, sizeof problem, "not understood from column %zu",
              (size_t)(cursor.at - line->text) + 1);
-    refuse(problem);
+    refuse(place, problem);
   }
 }
 
 const struct replay_line *reader_peek(void) {
+  struct place *now = &reader.now;
   struct trace_cursor cursor;
   if (reader.is_parsed) {
-    return &reader.line;
+    return &now->line;
   }
-  memset(&reader.line, 0, sizeof reader.line);
   reader.is_parsed = true;
-  while (next_line(&cursor)) {
-    reader.line.number = reader.line_number;
-    if (!words_skip(&cursor, "#")) {
-      parse(cursor);
-      return &reader.line;
+  while (next_line(now, &cursor)) {
+    if (cursor.at == cursor.end || *cursor.at != '#') {
+      parse(now, cursor);
+      return &now->line;
     }
-    fwrite(cursor.at - 1, 1, (size_t)(cursor.end - cursor.at) + 2, stdout);
+    fwrite(cursor.at, 1, (size_t)(cursor.end - cursor.at) + 1, stdout);
   }
-  reader.line = (struct replay_line){.kind = REPLAY_END,
-                                     .number = reader.line_number + 1,
-                                     .text = "the end of the trace",
-                                     .text_size = sizeof "the end of the trace" - 1};
-  return &reader.line;
+  now->line = (struct replay_line){.kind = REPLAY_END,
+                                   .number = now->line_number + 1,
+                                   .text = "the end of the trace",
+                                   .text_size = sizeof "the end of the trace" - 1};
+  return &now->line;
+}
+
+void reader_look_ahead(const char *start, reader_visit visit, void *context) {
+  struct place *ahead = &reader.ahead;
+  struct trace_cursor cursor;
+  ahead->at = reader.now.at;
+  ahead->line_number = reader.now.line_number;
+  while (next_line(ahead, &cursor)) {
+    struct trace_cursor head = cursor;
+    if (words_skip(&head, start)) {
+      parse(ahead, cursor);
+      if (!visit(context, &ahead->line)) {
+        return;
+      }
+    }
+  }
 }
 
 void reader_take(void) { reader.is_parsed = false; }

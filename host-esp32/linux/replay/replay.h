@@ -33,7 +33,7 @@ struct replay_argument {
   uint32_t pointer;
   /* Bytes of a slice; of one that the host fills, all that it may put in. */
   uint32_t size;
-  /* What is in it, as far as the trace says. */
+  /* What the trace shows of it. */
   const uint8_t *bytes;
   uint32_t byte_count;
 };
@@ -69,8 +69,23 @@ void reader_close(void);
  * to is gone with the next look. */
 const struct replay_line *reader_peek(void);
 void reader_take(void);
+/* The lines behind that one which begin so, until `visit` says false. */
+typedef bool (*reader_visit)(void *context, const struct replay_line *line);
+void reader_look_ahead(const char *start, reader_visit visit, void *context);
 /* Whether the power went where this line stands. */
 bool reader_is_cut(const struct replay_line *line);
+
+/* ---- flash.c: checksums that a trace hides ---- */
+
+void flash_forget(void);
+/* What the core reads where the trace shows these bytes of the records partition. */
+void flash_answer(uint32_t offset, const uint8_t *shown, uint32_t size, uint8_t *bytes);
+/* Whether the core writes what the trace shows. */
+bool flash_is_same_write(uint32_t offset, const uint8_t *shown, const uint8_t *written,
+                         uint32_t size);
+/* What the core has written, and erased. */
+void flash_written(uint32_t offset, const uint8_t *bytes, uint32_t size);
+void flash_erased(uint32_t offset);
 
 /* ---- compare.c: what happens against what the trace says ---- */
 
@@ -80,6 +95,9 @@ struct trace *replay_begin_difference(void);
 _Noreturn void replay_end_difference(void);
 /* All of it in one. */
 _Noreturn void replay_difference(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Of the output: what was compared is written as the trace shows it. */
+extern const struct trace_redactor replay_shows;
 
 /* The hooks of host_module.h. may_call says false where the power goes, and sets *is_cut. */
 bool replay_may_call(void *is_cut, const struct host_abi_entry *entry);
