@@ -1,19 +1,16 @@
 // A device on a PC with wasm3 in it: the portable half of the chip's host, driven by a script on
-// standard input, one line a thing to happen, and printing one line a thing that happened. Same
-// script, same lines: time is the script's, randomness a sequence, and there is one thread.
+// standard input, one line a thing to happen, and writing its trace (docs/TRACES.md). Same script,
+// same trace: time is the script's, randomness a sequence, and there is one thread.
 //
 //     iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy] [--code BYTES]
 //
-// Script:                          Output:
-//     boot [REASON]                    > NOW KIND A B PAYLOAD        an event is dispatched
-//     event KIND A B [PAYLOAD]         < NAME ARGUMENT... = RESULT   the core called its host
-//     time MS                          = WAIT                        what dispatch returned
-//                                      ! TRAPS KIND MS TEXT          a trap, or a module refused
-//                                      ~ restart                     the device restarts
-//                                      off                           too many traps: the end
+// Script:                          Comments in the trace:
+//     boot [REASON]                    # trap TRAPS KIND MS TEXT   a trap, or a module refused
+//     event KIND A B [PAYLOAD]         # restart                   the device restarts
+//     time MS                          # the end                   too many traps
+//     off
 //
-// Numbers are decimal, kinds as in docs/ABI.md, bytes hexadecimal, "-" when there are none. A slice
-// that the core hands out is printed as it was filled; one outside memory as @POINTER+SIZE.
+// Numbers, names of kinds, and payloads are written as in a trace; a kind may be a number.
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,8 +23,11 @@
 #include "host_os.h"
 #include "module_slots.h"
 #include "os.h"
+#include "trace.h"
+#include "trace_words.h"
 
 enum { LINE_BYTES = 2 * HOST_INBOX_BYTES + 128, QUEUE_EVENTS = 16, VALUE_STACK_BYTES = 8192 };
+enum { COMMENT_BYTES = HOST_PROBLEM_BYTES + 64 };
 
 /* A core that wants its TICK at once for ever would never let the script go on. */
 #define ROUNDS_MAX 100000
@@ -38,60 +38,20 @@ struct adapter_options adapter;
 static struct {
   struct host_memory memory;
   bool is_on;
-  bool has_restarted;
   bool is_off;
   bool is_idle;
-  bool has_stepped;
 } state;
 
-static void print_hex(const uint8_t *bytes, uint32_t size) {
-  if (size == 0) {
-    putchar('-');
-  }
-  for (uint32_t i = 0; i < size; i++) {
-    printf("%02x", bytes[i]);
-  }
-}
+static struct trace trace;
 
-static void print_slice(const uint64_t *wire, const uint8_t *memory, uint32_t memory_size) {
-  const uint32_t pointer = (uint32_t)wire[0];
-  const uint32_t size = (uint32_t)wire[1];
-  if (pointer <= memory_size && size <= memory_size - pointer) {
-    print_hex(memory + pointer, size);
-  } else {
-    printf("@%" PRIu32 "+%" PRIu32, pointer, size);
-  }
-}
-
-static void print_call(void *context, const struct host_abi_entry *entry, const uint64_t *wire,
-                       const uint8_t *memory, uint32_t memory_size) {
-  const uint64_t *next = wire + 1;
+static void write_text(void *context, const char *text, size_t size) {
   (void)context;
-  printf("< %s", entry->name);
-  for (const char *kind = entry->parameters; *kind != '\0'; kind++) {
-    putchar(' ');
-    if (*kind == '<' || *kind == '>') {
-      print_slice(next, memory, memory_size);
-      next += 2;
-    } else if (*kind == 'u') {
-      printf("%" PRIu32, (uint32_t)*next++);
-    } else {
-      printf("%" PRIi32, (int32_t)*next++);
-    }
-  }
-  printf(" = %" PRIi32 "\n", (int32_t)wire[0]);
+  fwrite(text, 1, size, stdout);
 }
 
-static void print_step(void *context, const struct host_step *step) {
+static void note_step(void *context, const struct host_step *step) {
   (void)context;
   state.is_idle = step == NULL;
-  if (step != NULL) {
-    state.has_stepped = true;
-    printf("> %" PRIu32 " %" PRIu32 " %" PRIi32 " %" PRIi32 " ", host_os_now_ms(), step->kind,
-           step->a, step->b);
-    print_hex(step->payload, step->size);
-    putchar('\n');
-  }
 }
 
 static bool choose(void *context, bool is_reload, struct host_software *software) {
@@ -107,8 +67,9 @@ static bool choose(void *context, bool is_reload, struct host_software *software
   software->module_size = is_embedded ? adapter.module.size : choice.size;
   software->module_slot = (uint8_t)choice.slot;
   software->is_module_on_trial = choice.is_on_trial;
-  memcpy(software->identity, is_embedded ? adapter.firmware_id : choice.sha256,
-         HOST_IDENTITY_BYTES);
+  memcpy(software->module_digest, is_embedded ? adapter.firmware_id : choice.sha256,
+         HOST_DIGEST_BYTES);
+  memcpy(software->identity, software->module_digest, HOST_IDENTITY_BYTES);
   return true;
 }
 
@@ -125,20 +86,22 @@ static void give_up_module(void *context, uint32_t slot) {
   const struct module_slots slots = {flash_slots, hash_slots};
   (void)context;
   if (module_slots_give_up(&slots, slot) != 0) {
-    printf("! the slot cannot be marked\n");
+    trace_comment(&trace, "the slot cannot be marked");
   }
 }
 
 static void restart(void *context) {
   (void)context;
-  printf("~ restart\n");
-  state.has_restarted = true;
+  trace_comment(&trace, "restart");
 }
 
-static void print_trap(void *context, const struct host_memory *trap, uint32_t restart_ms) {
+static void note_trap(void *context, const struct host_memory *trap, uint32_t restart_ms) {
+  const char *kind = host_abi_event_name(trap->kind);
+  char text[COMMENT_BYTES];
   (void)context;
-  printf("! %" PRIu32 " %" PRIu32 " %" PRIu32 " %s\n", trap->traps, trap->kind, restart_ms,
-         trap->text.message);
+  snprintf(text, sizeof text, "trap %" PRIu32 " %s %" PRIu32 " %s", trap->traps,
+           kind != NULL ? kind : "?", restart_ms, trap->text.message);
+  trace_comment(&trace, text);
   if (restart_ms >= OFF_RESTART_MS) {
     state.is_off = true;
   }
@@ -149,8 +112,8 @@ static const struct host_device device = {
     .end_life = end_life,
     .give_up_module = give_up_module,
     .restart = restart,
-    .on_trap = print_trap,
-    .on_step = print_step,
+    .on_trap = note_trap,
+    .on_step = note_step,
     .memory = &state.memory,
     .mac = {0x02, 0, 0, 0, 0, 0x01},
 };
@@ -159,7 +122,10 @@ static struct host_loop_options options = {
     .module = {.memory_bytes_max = HOST_MEMORY_BYTES_MAX,
                .value_stack_bytes = VALUE_STACK_BYTES,
                .is_compiled_at_load = true,
-               .on_call = print_call},
+               .on_call = trace_call,
+               .context = &trace},
+    .watch = &trace_watch,
+    .watch_context = &trace,
     .queue_events_max = QUEUE_EVENTS,
 };
 
@@ -174,6 +140,7 @@ static void power_on(enum host_reset_reason reason) {
     fail("no memory");
   }
   state.is_on = true;
+  state.is_off = false;
 }
 
 static void power_off(void) {
@@ -183,18 +150,15 @@ static void power_off(void) {
 
 /* One round; false when nothing was left to do. */
 static bool turn(void) {
-  state.is_idle = state.has_stepped = false;
+  state.is_idle = false;
   if (!host_loop_round(0)) {
     power_off();
     if (state.is_off) {
-      printf("off\n");
+      trace_comment(&trace, "the end");
       return false;
     }
     power_on(HOST_RESET_REASON_SOFTWARE);
     return true;
-  }
-  if (state.has_stepped && host_loop_software() != NULL) {
-    printf("= %" PRIi32 "\n", host_loop_tick_ms());
   }
   return !state.is_idle;
 }
@@ -218,25 +182,20 @@ static void pass_time(uint32_t ms) {
   }
 }
 
-static uint32_t parse_hex(const char *text, uint8_t *bytes, uint32_t bytes_max) {
-  uint32_t size = 0;
-  unsigned value = 0;
-  while (size < bytes_max && sscanf(text + 2 * (size_t)size, "%2x", &value) == 1) {
-    bytes[size++] = (uint8_t)value;
-  }
-  return size;
-}
-
-static void post_line(const char *line) {
+static void post_line(struct trace_cursor cursor) {
   uint8_t payload[HOST_INBOX_BYTES];
   uint32_t kind = 0;
   int32_t a = 0;
   int32_t b = 0;
-  int end = 0;
-  if (sscanf(line, "%" SCNu32 " %" SCNi32 " %" SCNi32 " %n", &kind, &a, &b, &end) != 3) {
+  uint32_t size = 0;
+  const bool is_good = words_kind(&cursor, &kind) && words_skip(&cursor, " ") &&
+                       words_signed(&cursor, &a) && words_skip(&cursor, " ") &&
+                       words_signed(&cursor, &b) &&
+                       (!words_skip(&cursor, " ") ||
+                        words_bytes(&cursor, payload, sizeof payload, &size));
+  if (!is_good || !words_at_end(&cursor)) {
     fail("event KIND A B [PAYLOAD]");
   }
-  const uint32_t size = parse_hex(line + end, payload, sizeof payload);
   mqtt_hear(kind);
   http_hear(kind);
   if (!host_post(kind, a, b, payload, size)) {
@@ -244,19 +203,27 @@ static void post_line(const char *line) {
   }
 }
 
-static void obey(const char *line) {
-  char word[16] = "";
-  int end = 0;
-  if (sscanf(line, "%15s %n", word, &end) != 1) {
-    return;
+static void boot(struct trace_cursor cursor) {
+  uint32_t reason = HOST_RESET_REASON_POWER_ON;
+  if (state.is_on || (words_skip(&cursor, " ") && !words_unsigned(&cursor, &reason)) ||
+      !words_at_end(&cursor)) {
+    fail("boot [REASON], while nothing runs");
   }
-  if (strcmp(word, "boot") == 0 && !state.is_on) {
-    const int reason = atoi(line + end);
-    power_on(reason > 0 ? (enum host_reset_reason)reason : HOST_RESET_REASON_POWER_ON);
-  } else if (strcmp(word, "event") == 0) {
-    post_line(line + end);
-  } else if (strcmp(word, "time") == 0) {
-    pass_time((uint32_t)strtoul(line + end, NULL, 10));
+  power_on((enum host_reset_reason)reason);
+}
+
+static void obey(const char *line) {
+  struct trace_cursor cursor = {line, line + strcspn(line, "\n")};
+  uint32_t ms = 0;
+  if (words_skip(&cursor, "boot")) {
+    boot(cursor);
+  } else if (words_skip(&cursor, "event ")) {
+    post_line(cursor);
+  } else if (words_skip(&cursor, "time ") && words_unsigned(&cursor, &ms)) {
+    pass_time(ms);
+  } else if (words_skip(&cursor, "off")) {
+    power_off();
+    trace_off(&trace);
   } else {
     fail(line);
   }
@@ -312,6 +279,7 @@ int main(int argc, char **argv) {
     fail("the flash file cannot be used");
   }
   os_use_scripted_clock(0);
+  trace_begin(&trace, write_text, NULL, NULL);
   while (fgets(line, sizeof line, stdin) != NULL) {
     obey(line);
   }

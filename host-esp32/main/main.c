@@ -57,6 +57,7 @@ static void run_core(void *context) {
   if (esp_task_wdt_add(NULL) != ESP_OK) {
     ESP_LOGW(TAG, "no watchdog watches the core");
   }
+  host_port_trace(&options);
   if (!host_loop_start(host_port_device(), &options)) {
     ESP_LOGE(TAG, "no memory for the queue");
     esp_restart();

@@ -35,7 +35,7 @@ function cEnum(name: string, doc: string, values: readonly Limit[]): string[] {
   return ["", ...cComment(doc), `enum ${prefix.toLowerCase()} {`, ...members, "};"];
 }
 
-function cParameters(call: Call): string[] {
+export function cParameters(call: Call): string[] {
   const params = call.params.flatMap((param) => {
     if (!isSlice(param)) return [`${param.type === "u32" ? "uint32_t" : "int32_t"} ${param.name}`];
     const constness = param.type === "in" ? "const " : "";
@@ -60,8 +60,12 @@ function parameterKinds(call: Call): string {
   return call.params.map((param) => letters[param.type]).join("");
 }
 
+/** A letter for what the result is; exports give plain values. */
+const RESULTS = { status: "s", count: "c", token: "t", i32: "v", ptr: "v" } as const;
+
 function entry(call: Call, pointer: string): string {
-  return `  {"${call.name}", "${signature(call)}", "${parameterKinds(call)}", ${pointer}},`;
+  const texts = `"${call.name}", "${signature(call)}", "${parameterKinds(call)}"`;
+  return `  {${texts}, '${RESULTS[call.result]}', ${pointer}},`;
 }
 
 function thunk(call: Call): string[] {
@@ -114,6 +118,43 @@ const SLICE_RULES =
   "in linear memory; it ends with the call, so a port copies what it keeps. With size 0 the " +
   "pointer may be one past the end of memory: do not read through it.";
 
+/** Declarations of the tables that host_abi_link.c has. */
+function tables(abi: Abi): string[] {
+  return [
+    ...cComment(
+      "One call of the table. Every wire value, and the result, is an i32; the signature is in " +
+        "the notation of wasm3, and function is NULL in the table of exports. parameters has one " +
+        "letter for each: u and i are one wire value, unsigned or signed; < (in) and > (out) are " +
+        "slices of memory, which are two, pointer and size. result is s for a status, c for a count " +
+        "(of an out slice: of the bytes in it), t for a token, v for the value of an export.",
+    ),
+    "struct host_abi_entry {",
+    "  const char *name;",
+    "  const char *signature;",
+    "  const char *parameters;",
+    "  char result;",
+    "  M3RawCall function;",
+    "};",
+    "",
+    `#define HOST_ABI_IMPORT_COUNT ${abi.imports.length}`,
+    `#define HOST_ABI_EXPORT_COUNT ${abi.exports.length}`,
+    "extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];",
+    "extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];",
+    "",
+    ...cComment("Names of the kinds of events, as traces have them."),
+    "struct host_abi_event {",
+    "  uint32_t kind;",
+    "  const char *name;",
+    "};",
+    "",
+    `#define HOST_ABI_EVENT_COUNT ${abi.events.length}`,
+    "extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];",
+    "",
+    ...cComment("Name of a kind; NULL when there is no such kind."),
+    "const char *host_abi_event_name(uint32_t kind);",
+  ];
+}
+
 export function generateHeader(abi: Abi): string {
   const kinds = abi.events.map((event) => ({
     name: event.name,
@@ -149,23 +190,7 @@ export function generateHeader(abi: Abi): string {
     ...cComment(SLICE_RULES),
     ...prototypes,
     "",
-    ...cComment(
-      "One call of the table. Every wire value, and the result, is an i32; the signature is in " +
-        "the notation of wasm3, and function is NULL in the table of exports. parameters has one " +
-        "letter for each: u and i are one wire value, unsigned or signed; < (in) and > (out) are " +
-        "slices of memory, which are two, pointer and size.",
-    ),
-    "struct host_abi_entry {",
-    "  const char *name;",
-    "  const char *signature;",
-    "  const char *parameters;",
-    "  M3RawCall function;",
-    "};",
-    "",
-    `#define HOST_ABI_IMPORT_COUNT ${abi.imports.length}`,
-    `#define HOST_ABI_EXPORT_COUNT ${abi.exports.length}`,
-    "extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];",
-    "extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];",
+    ...tables(abi),
     "",
     ...cComment(CHECK_DOC),
     "const char *host_abi_check(const uint8_t *wasm, uint32_t wasm_size);",
@@ -211,6 +236,19 @@ export function generateLinkTable(abi: Abi): string {
     "const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {",
     ...exported,
     "};",
+    "",
+    "const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT] = {",
+    ...abi.events.map((event) => `  {HOST_EVENT_KIND_${event.name}, "${event.name}"},`),
+    "};",
+    "",
+    "const char *host_abi_event_name(uint32_t kind) {",
+    "  for (size_t i = 0; i < HOST_ABI_EVENT_COUNT; i++) {",
+    "    if (host_abi_events[i].kind == kind) {",
+    "      return host_abi_events[i].name;",
+    "    }",
+    "  }",
+    "  return NULL;",
+    "}",
     "",
     "M3Result host_abi_link(IM3Module module, M3RawCall gate) {",
     "  for (size_t i = 0; i < HOST_ABI_IMPORT_COUNT; i++) {",

@@ -8,6 +8,7 @@ import { generateAssemblyScript } from "./assemblyscript.js";
 import { generateHeader, generateLinkTable } from "./c.js";
 import { generateMarkdown } from "./markdown.js";
 import { type Abi, parseAbi } from "./model.js";
+import { generateReplayPorts } from "./replay.js";
 import { SOURCE_PATH } from "./text.js";
 import { generateTypeScript } from "./typescript.js";
 
@@ -15,6 +16,7 @@ const GENERATORS: Readonly<Record<string, (abi: Abi) => string>> = {
   "assembly/abi/host.ts": generateAssemblyScript,
   "host-esp32/components/host_abi/include/host_abi.h": generateHeader,
   "host-esp32/components/host_abi/host_abi_link.c": generateLinkTable,
+  "host-esp32/linux/replay/replay_ports.c": generateReplayPorts,
   "host-node/src/abi.ts": generateTypeScript,
   "docs/ABI.md": generateMarkdown,
 };

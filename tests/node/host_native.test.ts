@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { EventKind, RestartScope, Status } from "../../host-node/src/abi.js";
+import { ABI_VERSION, EventKind, nameOf, RestartScope, Status } from "../../host-node/src/abi.js";
 import { encodeHeader, MARK, MARK_AT } from "../../host-node/src/boot/module_header.js";
 import { FLASH_BYTES } from "../../host-node/src/flash_image.js";
 import { ENDPOINT, SSID, thingDocument } from "./support/identities.js";
@@ -30,8 +30,8 @@ const WASM_0 = 0x3a0000;
 const WASM_1 = 0x3c0000;
 const MODULE_AT = 4096;
 const PAST_TRAPS_MS = 10_000;
-const event = (kind: EventKind, a = 0, b = 0): string => `event ${kind} ${a} ${b}`;
-const hex = (text: string): string => Buffer.from(text).toString("hex");
+const event = (kind: EventKind, a = 0, b = 0): string =>
+  `event ${nameOf(EventKind, kind)} ${a} ${b}`;
 const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest();
 
 describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
@@ -71,9 +71,9 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
           const options = [...DEBUG_MEMORY, ...way];
           const lines = device.run(module, life, { configuration, options });
           const connect = lines.find((line) => line.startsWith("< mqtt_connect"));
-          assert.match(connect ?? "", new RegExp(`^< mqtt_connect ${hex(ENDPOINT)} 8883 .* = 0$`));
-          assert.ok(lines.some((line) => line.startsWith(`< wifi_join ${hex(SSID)} `)));
-          assert.ok(!lines.some((line) => line.startsWith("!")), "a trap");
+          assert.match(connect ?? "", new RegExp(`^< mqtt_connect '${ENDPOINT}' 8883 .* = 0$`));
+          assert.ok(lines.some((line) => line.startsWith(`< wifi_join '${SSID}' `)));
+          assert.ok(!lines.includes("!"), "a trap");
           assert.ok(replayInV8(module, lines) > 50, "too few steps");
         });
       }
@@ -102,7 +102,9 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
     const bootOf = (options: TinyModule, more: readonly string[] = []): string[] =>
       device.run(tinyModule(options), ["boot"], { options: more });
     const firstOf = (lines: readonly string[]): string | undefined =>
-      lines.find((line) => line.startsWith("!"));
+      lines.find((line) => line.startsWith("# trap"));
+    /** Behind the first line, the module, and BOOT. */
+    const insideOf = (lines: readonly string[]): string[] => lines.slice(3);
 
     test("slices_outside_memory_or_with_lengths_that_wrap_are_refused", () => {
       const slices = [
@@ -115,12 +117,12 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const dispatch = slices.flatMap(([at, size]) => callWith(0, 1, 0, at, size));
       const lines = bootOf({ imports: [LOG_WRITE], dispatch });
       const calls = slices.map(([at, size]) => `< log_write 1 0 @${at}+${size} = -1`);
-      assert.deepEqual(lines.slice(1), [...calls, "= -1"]);
+      assert.deepEqual(insideOf(lines), [...calls, "= -1"]);
     });
 
     test("a_slice_up_to_the_end_of_memory_is_good", () => {
       const lines = bootOf({ imports: [LOG_WRITE], dispatch: callWith(0, 1, 0, 32766, 2) });
-      assert.equal(lines[1], "< log_write 1 0 0000 = 0");
+      assert.equal(insideOf(lines)[0], "< log_write 1 0 0000 = 0");
     });
 
     const refusals: readonly (readonly [string, TinyModule, RegExp])[] = [
@@ -166,7 +168,8 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       test(`${situation.replaceAll(" ", "_")}_is_a_trap_that_is_recorded`, () => {
         const lines = bootOf(module);
         assert.match(firstOf(lines) ?? "", message);
-        assert.match(firstOf(lines) ?? "", /^! 1 1 100 /);
+        assert.match(firstOf(lines) ?? "", /^# trap 1 BOOT 100 /);
+        assert.equal(insideOf(lines)[0], "!");
       });
     }
 
@@ -196,10 +199,10 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const script = ["boot", event(EventKind.MQTT_UP), event(EventKind.MQTT_UP)];
       const module = tinyModule({ dispatch, helper: tooDeep });
       const lines = device.run(module, script, { options: ["--lazy"] });
-      const counted = lines.filter((line) => line.startsWith("!"));
+      const counted = lines.filter((line) => line.startsWith("# trap"));
       assert.deepEqual(
-        counted.map((line) => line.split(" ").slice(0, 4).join(" ")),
-        ["! 1 5 100", "! 2 5 1000"],
+        counted.map((line) => line.split(" ").slice(2, 5).join(" ")),
+        ["1 MQTT_UP 100", "2 MQTT_UP 1000"],
       );
       assert.match(counted[0]!, /stack height limit/);
     });
@@ -207,24 +210,21 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
     test("panic_of_an_assertion_is_the_text_of_the_trap", () => {
       const imports = [["sys_panic", 6]] as const;
       const dispatch = [...callWith(0, 0, 0, 0, 0, 17, 0), Op.UNREACHABLE];
-      assert.equal(firstOf(bootOf({ imports, dispatch })), "! 1 1 100 assertion 17");
+      assert.equal(firstOf(bootOf({ imports, dispatch })), "# trap 1 BOOT 100 assertion 17");
     });
 
     test("module_that_traps_on_boot_three_times_is_the_end_of_a_device_without_another", () => {
-      const lines = bootOf({ dispatch: [Op.UNREACHABLE] });
-      const boot = (now: number, reason: number) => `> ${now} 1 ${reason} 0 0200000000010000ff00`;
+      const module = tinyModule({ dispatch: [Op.UNREACHABLE] });
+      const boot = (now: number, reason: number) =>
+        `> ${now} BOOT ${reason} 0 0200000000010000ff00`;
       const message = "[trap] unreachable executed";
-      assert.deepEqual(lines, [
-        boot(0, 1),
-        `! 1 1 100 ${message}`,
-        "~ restart",
-        boot(100, 3),
-        `! 2 1 1000 ${message}`,
-        "~ restart",
-        boot(1100, 3),
-        `! 3 1 60000 ${message}`,
-        "~ restart",
-        "off",
+      assert.deepEqual(device.run(module, ["boot"]), [
+        `# iot32 trace 1 abi ${ABI_VERSION}`,
+        `~ module ${sha256(module).toString("hex")}`,
+        ...[boot(0, 1), "!", `# trap 1 BOOT 100 ${message}`, "# restart"],
+        ...[boot(100, 3), "!", `# trap 2 BOOT 1000 ${message}`, "# restart"],
+        ...[boot(1100, 3), "!", `# trap 3 BOOT 60000 ${message}`, "# restart"],
+        "# the end",
       ]);
     });
 
@@ -233,7 +233,9 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const trapLater = ["time 61000", event(EventKind.MQTT_UP)];
       const script = ["boot", ...[0, 1, 2, 3].flatMap(() => trapLater)];
       const lines = device.run(tinyModule({ dispatch }), script);
-      const counts = lines.filter((line) => line.startsWith("!")).map((line) => line.split(" ")[1]);
+      const counts = lines
+        .filter((line) => line.startsWith("# trap"))
+        .map((line) => line.split(" ")[2]);
       assert.deepEqual(counts, ["1", "1", "1", "1"]);
     });
   });
@@ -260,7 +262,7 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
 
     const bootsOf = (lines: readonly string[]) =>
       lines
-        .filter((line) => line.split(" ")[2] === String(EventKind.BOOT) && line.startsWith(">"))
+        .filter((line) => line.startsWith(">") && line.split(" ")[2] === "BOOT")
         .map((line) => line.slice(-4));
 
     test("module_on_trial_that_traps_is_given_up_by_the_restart", () => {
@@ -301,12 +303,12 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const lines = device.run(tinyModule({ imports, dispatch: restarts }), [
         ...["boot", event(EventKind.MQTT_UP), `time ${PAST_TRAPS_MS}`],
       ]);
-      assert.ok(!lines.includes("~ restart"));
+      assert.ok(!lines.includes("# restart"));
       assert.deepEqual(
         lines
           .filter((line) => line.startsWith(">"))
           .map((line) => line.split(" ").slice(2, 4).join(" ")),
-        ["1 1", "5 0", "1 2"],
+        ["BOOT 1", "MQTT_UP 0", "BOOT 2"],
       );
     });
   });

@@ -404,46 +404,75 @@ static m3ApiRawFunction(call_crypto_verify) {
 }
 
 const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
-  {"sys_restart", "i(i)", "u", call_sys_restart},
-  {"sys_random", "i(ii)", ">", call_sys_random},
-  {"sys_panic", "i(iiiiii)", "<<uu", call_sys_panic},
-  {"sys_config_read", "i(iii)", "u>", call_sys_config_read},
-  {"log_write", "i(iiii)", "uu<", call_log_write},
-  {"log_event", "i(iiii)", "ui<", call_log_event},
-  {"flash_size", "i()", "", call_flash_size},
-  {"flash_read", "i(iii)", "u>", call_flash_read},
-  {"flash_write", "i(iii)", "u<", call_flash_write},
-  {"flash_erase", "i(i)", "u", call_flash_erase},
-  {"wifi_join", "i(iiii)", "<<", call_wifi_join},
-  {"wifi_leave", "i()", "", call_wifi_leave},
-  {"mqtt_connect", "i(iiiiiiiiiiii)", "<u<uuuuuuu", call_mqtt_connect},
-  {"mqtt_disconnect", "i()", "", call_mqtt_disconnect},
-  {"mqtt_subscribe", "i(iii)", "<u", call_mqtt_subscribe},
-  {"mqtt_unsubscribe", "i(ii)", "<", call_mqtt_unsubscribe},
-  {"mqtt_publish", "i(iiiii)", "<<u", call_mqtt_publish},
-  {"http_url", "i(iii)", "<u", call_http_url},
-  {"http_get", "i(iii)", "uuu", call_http_get},
-  {"http_redirect", "i()", "", call_http_redirect},
-  {"http_read", "i(i)", "u", call_http_read},
-  {"http_abort", "i()", "", call_http_abort},
-  {"ota_read", "i(iiii)", "uu>", call_ota_read},
-  {"ota_begin", "i(ii)", "uu", call_ota_begin},
-  {"ota_write", "i(ii)", "<", call_ota_write},
-  {"ota_digest", "i(i)", "u", call_ota_digest},
-  {"ota_activate", "i()", "", call_ota_activate},
-  {"ota_confirm", "i()", "", call_ota_confirm},
-  {"gpio_mode", "i(ii)", "uu", call_gpio_mode},
-  {"gpio_write", "i(ii)", "uu", call_gpio_write},
-  {"gpio_read", "i(i)", "u", call_gpio_read},
-  {"crypto_csr", "i(ii)", "<", call_crypto_csr},
-  {"crypto_verify", "i(iiiiii)", "<<<", call_crypto_verify},
+  {"sys_restart", "i(i)", "u", 's', call_sys_restart},
+  {"sys_random", "i(ii)", ">", 's', call_sys_random},
+  {"sys_panic", "i(iiiiii)", "<<uu", 's', call_sys_panic},
+  {"sys_config_read", "i(iii)", "u>", 'c', call_sys_config_read},
+  {"log_write", "i(iiii)", "uu<", 's', call_log_write},
+  {"log_event", "i(iiii)", "ui<", 's', call_log_event},
+  {"flash_size", "i()", "", 'c', call_flash_size},
+  {"flash_read", "i(iii)", "u>", 's', call_flash_read},
+  {"flash_write", "i(iii)", "u<", 's', call_flash_write},
+  {"flash_erase", "i(i)", "u", 's', call_flash_erase},
+  {"wifi_join", "i(iiii)", "<<", 's', call_wifi_join},
+  {"wifi_leave", "i()", "", 's', call_wifi_leave},
+  {"mqtt_connect", "i(iiiiiiiiiiii)", "<u<uuuuuuu", 's', call_mqtt_connect},
+  {"mqtt_disconnect", "i()", "", 's', call_mqtt_disconnect},
+  {"mqtt_subscribe", "i(iii)", "<u", 't', call_mqtt_subscribe},
+  {"mqtt_unsubscribe", "i(ii)", "<", 't', call_mqtt_unsubscribe},
+  {"mqtt_publish", "i(iiiii)", "<<u", 't', call_mqtt_publish},
+  {"http_url", "i(iii)", "<u", 's', call_http_url},
+  {"http_get", "i(iii)", "uuu", 's', call_http_get},
+  {"http_redirect", "i()", "", 's', call_http_redirect},
+  {"http_read", "i(i)", "u", 's', call_http_read},
+  {"http_abort", "i()", "", 's', call_http_abort},
+  {"ota_read", "i(iiii)", "uu>", 's', call_ota_read},
+  {"ota_begin", "i(ii)", "uu", 'c', call_ota_begin},
+  {"ota_write", "i(ii)", "<", 's', call_ota_write},
+  {"ota_digest", "i(i)", "u", 's', call_ota_digest},
+  {"ota_activate", "i()", "", 's', call_ota_activate},
+  {"ota_confirm", "i()", "", 's', call_ota_confirm},
+  {"gpio_mode", "i(ii)", "uu", 's', call_gpio_mode},
+  {"gpio_write", "i(ii)", "uu", 's', call_gpio_write},
+  {"gpio_read", "i(i)", "u", 'c', call_gpio_read},
+  {"crypto_csr", "i(ii)", "<", 's', call_crypto_csr},
+  {"crypto_verify", "i(iiiiii)", "<<<", 's', call_crypto_verify},
 };
 
 const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {
-  {"abi_version", "i()", "", NULL},
-  {"inbox", "i()", "", NULL},
-  {"dispatch", "i(iiiii)", "iuiiu", NULL},
+  {"abi_version", "i()", "", 'v', NULL},
+  {"inbox", "i()", "", 'v', NULL},
+  {"dispatch", "i(iiiii)", "iuiiu", 'v', NULL},
 };
+
+const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT] = {
+  {HOST_EVENT_KIND_TICK, "TICK"},
+  {HOST_EVENT_KIND_BOOT, "BOOT"},
+  {HOST_EVENT_KIND_FLASH_DONE, "FLASH_DONE"},
+  {HOST_EVENT_KIND_WIFI_UP, "WIFI_UP"},
+  {HOST_EVENT_KIND_WIFI_DOWN, "WIFI_DOWN"},
+  {HOST_EVENT_KIND_MQTT_UP, "MQTT_UP"},
+  {HOST_EVENT_KIND_MQTT_DOWN, "MQTT_DOWN"},
+  {HOST_EVENT_KIND_MQTT_SUBSCRIBED, "MQTT_SUBSCRIBED"},
+  {HOST_EVENT_KIND_MQTT_UNSUBSCRIBED, "MQTT_UNSUBSCRIBED"},
+  {HOST_EVENT_KIND_MQTT_PUBLISHED, "MQTT_PUBLISHED"},
+  {HOST_EVENT_KIND_MQTT_MESSAGE, "MQTT_MESSAGE"},
+  {HOST_EVENT_KIND_CRYPTO_CSR, "CRYPTO_CSR"},
+  {HOST_EVENT_KIND_HTTP_RESPONSE, "HTTP_RESPONSE"},
+  {HOST_EVENT_KIND_HTTP_BODY, "HTTP_BODY"},
+  {HOST_EVENT_KIND_HTTP_DOWN, "HTTP_DOWN"},
+  {HOST_EVENT_KIND_OTA_DONE, "OTA_DONE"},
+  {HOST_EVENT_KIND_CRYPTO_VERIFIED, "CRYPTO_VERIFIED"},
+};
+
+const char *host_abi_event_name(uint32_t kind) {
+  for (size_t i = 0; i < HOST_ABI_EVENT_COUNT; i++) {
+    if (host_abi_events[i].kind == kind) {
+      return host_abi_events[i].name;
+    }
+  }
+  return NULL;
+}
 
 M3Result host_abi_link(IM3Module module, M3RawCall gate) {
   for (size_t i = 0; i < HOST_ABI_IMPORT_COUNT; i++) {

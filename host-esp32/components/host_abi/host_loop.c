@@ -218,6 +218,9 @@ static void begin_life(void) {
     refuse_life(problem);
     return;
   }
+  if (loop.options->watch != NULL) {
+    loop.options->watch->module(loop.options->watch_context, loop.software.module_digest);
+  }
   host_queue_open(loop.queue);
   if (!post_boot()) {
     refuse_life("no memory for the first event");
@@ -256,6 +259,24 @@ static void set_tick(int32_t wait_ms) {
   loop.tick_at_ms = host_os_now_ms() + (uint32_t)wait_ms;
 }
 
+/* Between its two watchers; false when it trapped. */
+static bool dispatch(const struct host_step *event, int32_t *wait_ms,
+                     struct host_trap_text *text) {
+  const struct host_watch *watch = loop.options->watch;
+  void *context = loop.options->watch_context;
+  const uint32_t now_ms = host_os_now_ms();
+  if (watch != NULL) {
+    watch->step(context, now_ms, event);
+  }
+  const bool has_returned = host_module_dispatch(loop.module, event, now_ms, wait_ms, text);
+  if (watch != NULL && has_returned) {
+    watch->returned(context, *wait_ms);
+  } else if (watch != NULL) {
+    watch->trapped(context);
+  }
+  return has_returned;
+}
+
 /* True when the life goes on. */
 static bool step(const struct host_step *event) {
   const struct host_device *device = loop.device;
@@ -264,7 +285,7 @@ static bool step(const struct host_step *event) {
   if (device->on_step != NULL) {
     device->on_step(device->context, event);
   }
-  if (!host_module_dispatch(loop.module, event, host_os_now_ms(), &wait_ms, &text)) {
+  if (!dispatch(event, &wait_ms, &text)) {
     finish_broken(event, &text);
     return false;
   }

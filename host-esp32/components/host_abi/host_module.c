@@ -36,9 +36,13 @@ static m3ApiRawFunction(call_import) {
     snprintf(self->panic, sizeof self->panic, "%s is called before BOOT", entry->name);
     m3ApiTrap("[trap] import called outside a step");
   }
+  const struct host_module_options *options = &self->options;
+  if (options->may_call != NULL && !options->may_call(options->context, entry)) {
+    m3ApiTrap("[trap] the host ends the step");
+  }
   const void *result = entry->function(runtime, _ctx, _sp, _mem);
-  if (self->options.on_call != NULL) {
-    self->options.on_call(self->options.context, entry, _sp, _mem, m3_GetMemorySize(runtime));
+  if (options->on_call != NULL) {
+    options->on_call(options->context, entry, _sp, _mem, m3_GetMemorySize(runtime));
   }
   return result;
 }

@@ -130,7 +130,7 @@ static bool choose_embedded(struct host_software *software) {
   software->module = description + descriptor->offset;
   software->module_size = descriptor->size;
   software->module_slot = HOST_NO_SLOT;
-  memcpy(software->identity, descriptor->sha256, sizeof software->identity);
+  memcpy(software->module_digest, descriptor->sha256, sizeof software->module_digest);
   return true;
 }
 
@@ -149,7 +149,7 @@ static bool map_slot(const struct module_choice *choice, struct host_software *s
   software->module_size = choice->size;
   software->module_slot = (uint8_t)choice->slot;
   software->is_module_on_trial = choice->is_on_trial;
-  memcpy(software->identity, choice->sha256, sizeof software->identity);
+  memcpy(software->module_digest, choice->sha256, sizeof software->module_digest);
   return true;
 }
 
@@ -168,7 +168,7 @@ bool ota_choose(bool is_reload, struct host_software *software) {
   }
   /* This firmware with this module, and no other pair. */
   for (uint32_t i = 0; i < sizeof software->identity; i++) {
-    software->identity[i] ^= ota.firmware_id[i];
+    software->identity[i] = software->module_digest[i] ^ ota.firmware_id[i];
   }
   return true;
 }

@@ -104,6 +104,20 @@ export function compileStrict(
   execFileSync("gcc", [...all, "-lm", "-pthread", "-o", program], { stdio: "pipe" });
 }
 
+/**
+ * Compiles our sources as buildNative does, but links nothing: for programs that have most of their
+ * files in common. Gives the objects.
+ */
+export function compileObjects(folder: string, sources: readonly string[]): string[] {
+  const includes = ["-I", join(HOST_ABI, "include"), "-I", HOST_LINUX, "-isystem", wasm3().source];
+  mkdirSync(folder, { recursive: true });
+  execFileSync("gcc", [...STRICT, ...SANITIZERS, ...includes, "-c", ...sources], {
+    cwd: folder,
+    stdio: "pipe",
+  });
+  return readdirSync(folder).map((name) => join(folder, name));
+}
+
 export const cFiles = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".c"))

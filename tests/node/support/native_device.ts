@@ -1,6 +1,6 @@
-// The device of host-esp32/linux: the chip's host on a PC, with wasm3 in it. A script goes in,
-// lines come out; both are explained in host-esp32/linux/main.c. replayInV8 runs the same events
-// through the same module in V8 and compares every call: what wasm3 did is what a desk does.
+// The device of host-esp32/linux: the chip's host on a PC, with wasm3 in it. A script goes in, which
+// host-esp32/linux/main.c explains; a trace comes out (docs/TRACES.md). replayInV8 runs the same
+// events through the same module in V8 and compares every call: what wasm3 did is what a desk does.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { EventKind, IMPORTS, type ImportEntry, type Ports } from "../../../host-node/src/abi.js";
 import { Core, compileCore } from "../../../host-node/src/core.js";
 import { buildNative, cFiles, HOST_ABI, HOST_LINUX } from "./native.js";
+import { bytesOfToken, tokenOf, wordsOf } from "./trace_text.js";
 
 export class NativeDevice {
   private readonly program: string;
@@ -41,10 +42,6 @@ export class NativeDevice {
   }
 }
 
-const bytesOf = (hex: string): Buffer => (hex === "-" ? Buffer.alloc(0) : Buffer.from(hex, "hex"));
-const hexOf = (bytes: Uint8Array): string =>
-  bytes.length === 0 ? "-" : Buffer.from(bytes).toString("hex");
-
 /** Ports that expect the calls of a recording, in its order, and answer as it did. */
 class ReplayedPorts {
   expected: string[] = [];
@@ -63,12 +60,14 @@ class ReplayedPorts {
   }
 
   private answer(entry: ImportEntry, args: readonly (number | Uint8Array)[]): number {
-    const recorded = (this.expected.shift() ?? "no call").split(" ");
+    const recorded = wordsOf(this.expected.shift() ?? "no call");
     const types = Object.values(entry.params);
     const made = args.map((arg, i) => {
       if (typeof arg === "number") return String(arg);
-      if (types[i] === "out" && recorded[0] === entry.name) arg.set(bytesOf(recorded[i + 1]!));
-      return hexOf(arg);
+      if (types[i] !== "out" || recorded[0] !== entry.name) return tokenOf(arg);
+      const filled = bytesOfToken(recorded[i + 1]!.replace(/^\[\d+\]/, ""));
+      arg.set(filled);
+      return `[${arg.length}]${tokenOf(filled)}`;
     });
     const result = Number(recorded.at(-1));
     assert.equal([entry.name, ...made, "=", result].join(" "), recorded.join(" "));
@@ -82,12 +81,13 @@ export function replayInV8(module: Uint8Array, lines: readonly string[]): number
   let core: Core | null = null;
   let steps = 0;
   for (let at = 0; at < lines.length; ) {
-    const [mark, ...fields] = lines[at++]!.split(" ");
+    const [mark, ...fields] = wordsOf(lines[at++]!);
     if (mark !== ">") continue;
-    const [now, kind, a, b] = fields.map(Number) as [number, EventKind, number, number];
+    const kind = EventKind[fields[1] as keyof typeof EventKind];
+    const [now, , a, b] = fields.map(Number) as [number, number, number, number];
     if (kind === EventKind.BOOT) core = new Core(compileCore(module), replay.ports());
     while (lines[at]?.startsWith("<")) replay.expected.push(lines[at++]!.slice(2));
-    const wait = core!.dispatch({ kind, a, b, payload: bytesOf(fields[4]!) }, now);
+    const wait = core!.dispatch({ kind, a, b, payload: bytesOfToken(fields[4]!) }, now);
     assert.deepEqual(replay.expected, [], `V8 did not make calls on line ${at}`);
     if (lines[at]?.startsWith("=")) assert.equal(`= ${wait}`, lines[at]);
     steps++;

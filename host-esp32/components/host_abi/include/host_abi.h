@@ -613,11 +613,13 @@ int32_t host_crypto_verify(
 /* One call of the table. Every wire value, and the result, is an i32; the signature is in the
  * notation of wasm3, and function is NULL in the table of exports. parameters has one letter for
  * each: u and i are one wire value, unsigned or signed; < (in) and > (out) are slices of memory,
- * which are two, pointer and size. */
+ * which are two, pointer and size. result is s for a status, c for a count (of an out slice: of
+ * the bytes in it), t for a token, v for the value of an export. */
 struct host_abi_entry {
   const char *name;
   const char *signature;
   const char *parameters;
+  char result;
   M3RawCall function;
 };
 
@@ -625,6 +627,18 @@ struct host_abi_entry {
 #define HOST_ABI_EXPORT_COUNT 3
 extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
 extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];
+
+/* Names of the kinds of events, as traces have them. */
+struct host_abi_event {
+  uint32_t kind;
+  const char *name;
+};
+
+#define HOST_ABI_EVENT_COUNT 17
+extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];
+
+/* Name of a kind; NULL when there is no such kind. */
+const char *host_abi_event_name(uint32_t kind);
 
 /* Compares the imports and exports of a module with the table, before wasm3 sees it: every
  * import is in the table with its signature, the exports are the functions of the table and

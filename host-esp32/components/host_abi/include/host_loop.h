@@ -25,6 +25,8 @@ struct host_software {
   bool is_module_on_trial;
   uint8_t firmware_slot;
   bool is_firmware_on_trial;
+  /* SHA-256 of the module. */
+  uint8_t module_digest[HOST_DIGEST_BYTES];
   /* Tells this firmware with this module from any other: traps are counted by it. */
   uint8_t identity[HOST_IDENTITY_BYTES];
 };
@@ -67,8 +69,24 @@ struct host_device {
   uint8_t mac[HOST_MAC_BYTES];
 };
 
+/* Who sees what passes between host and core, but for the calls: those go to the hook of
+ * host_module.h. All are required. */
+struct host_watch {
+  /* A life begins with the module of this digest. */
+  void (*module)(void *context, const uint8_t *digest);
+  /* Before each step. */
+  void (*step)(void *context, uint32_t now_ms, const struct host_step *step);
+  /* What dispatch returned. */
+  void (*returned)(void *context, int32_t wait_ms);
+  /* Instead: it trapped. */
+  void (*trapped)(void *context);
+};
+
 struct host_loop_options {
   struct host_module_options module;
+  /* For traces; may be NULL. */
+  const struct host_watch *watch;
+  void *watch_context;
   /* Events that may wait before a post has to. */
   uint32_t queue_events_max;
   /* Why the device started: of BOOT, unless the loop knows better. */

@@ -39,8 +39,12 @@ struct host_module_options {
   /* Compiled code above which all of it is given back before the next step, to be compiled again
    * when called (docs/decisions/0008-code-is-a-cache.md); 0: never. A step may pass the limit. */
   uint32_t code_bytes_max;
+  /* Asked before each import, by a host that repeats a life up to where its power went: false
+   * ends the step there, with a trap. May be NULL. */
+  bool (*may_call)(void *context, const struct host_abi_entry *entry);
   /* May be NULL. */
   host_call_hook on_call;
+  /* Of both. */
   void *context;
 };
 

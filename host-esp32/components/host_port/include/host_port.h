@@ -19,6 +19,10 @@ bool host_port_start(void);
  * of memory. */
 bool host_port_start_network(void);
 
+/* With CONFIG_IOT32_TRACE: what passes between core and host goes to the console from here on.
+ * Without it nothing is done. Before host_loop_start. */
+void host_port_trace(struct host_loop_options *options);
+
 /* Why the chip started. */
 enum host_reset_reason host_port_reset_reason(void);
 
