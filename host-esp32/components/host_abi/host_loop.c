@@ -40,6 +40,8 @@ static struct {
   uint32_t tick_at_ms;
   bool has_tick;
   bool is_reload;
+  /* The life before ended in a trap, and this one has not been told. */
+  bool has_trap_to_tell;
   bool is_over;
   /* What sys_restart asked for in this step, or NO_RESTART. */
   int32_t restart_scope;
@@ -184,15 +186,29 @@ static void finish_asked(void) {
   }
 }
 
+/* As a desk has it: the kind of the event, and what was wrong. */
+static void describe_trap(char *text) {
+  const struct host_memory *memory = loop.device->memory;
+  const char *name = host_abi_event_name(memory->kind);
+  text[0] = '\0';
+  if (loop.has_trap_to_tell) {
+    snprintf(text, HOST_TRAP_TEXT_BYTES_MAX + 1, "%s: %.130s", name != NULL ? name : "?",
+             memory->text.message);
+  }
+  loop.has_trap_to_tell = false;
+}
+
 static bool post_boot(void) {
   const struct host_software *software = &loop.software;
-  uint8_t payload[HOST_MAC_BYTES + 4];
+  uint8_t payload[HOST_MAC_BYTES + 4 + HOST_TRAP_TEXT_BYTES_MAX];
+  const uint32_t text_size = (uint32_t)strlen(software->trap_text);
   memcpy(payload, loop.device->mac, HOST_MAC_BYTES);
   payload[HOST_MAC_BYTES] = software->firmware_slot;
   payload[HOST_MAC_BYTES + 1] = software->is_firmware_on_trial;
   payload[HOST_MAC_BYTES + 2] = software->module_slot;
   payload[HOST_MAC_BYTES + 3] = software->is_module_on_trial;
-  return host_post(HOST_EVENT_KIND_BOOT, loop.reason, 0, payload, sizeof payload);
+  memcpy(payload + HOST_MAC_BYTES + 4, software->trap_text, text_size);
+  return host_post(HOST_EVENT_KIND_BOOT, loop.reason, 0, payload, HOST_MAC_BYTES + 4 + text_size);
 }
 
 static void refuse_life(const char *why) {
@@ -210,6 +226,7 @@ static void begin_life(void) {
   loop.restart_scope = NO_RESTART;
   memset(&loop.software, 0, sizeof loop.software);
   loop.software.module_slot = HOST_NO_SLOT;
+  describe_trap(loop.software.trap_text);
   if (device->choose(device->context, loop.is_reload, &loop.software)) {
     loop.module = host_module_load(loop.software.module, loop.software.module_size,
                                    &loop.options->module, problem);
@@ -236,6 +253,7 @@ bool host_loop_start(const struct host_device *device, const struct host_loop_op
   struct host_memory *memory = device->memory;
   if (is_memory_ours(memory) && memory->is_after_trap != 0) {
     loop.reason = HOST_RESET_REASON_PANIC;
+    loop.has_trap_to_tell = true;
     memory->is_after_trap = 0;
     keep_memory(memory);
   }

@@ -38,6 +38,7 @@ static struct {
   const struct module_file *module;
   /* The BOOT that begins a life. */
   uint8_t boot[BOOT_BYTES];
+  char trap_text[HOST_TRAP_TEXT_BYTES_MAX + 1];
   bool is_on;
   bool is_in_step;
   /* The power has gone in this step. */
@@ -72,6 +73,8 @@ static bool choose(void *context, bool is_reload, struct host_software *software
   software->is_firmware_on_trial = state.boot[HOST_MAC_BYTES + 1] != 0;
   software->module_slot = state.boot[HOST_MAC_BYTES + 2];
   software->is_module_on_trial = state.boot[HOST_MAC_BYTES + 3] != 0;
+  /* The trace's, whose words may be those of another engine. */
+  memcpy(software->trap_text, state.trap_text, sizeof software->trap_text);
   memcpy(software->module_digest, state.module->digest, HOST_DIGEST_BYTES);
   memcpy(software->identity, state.module->digest, HOST_IDENTITY_BYTES);
   return true;
@@ -232,11 +235,14 @@ static void boot(const struct replay_line *line) {
   if (state.module == NULL) {
     replay_fail_at(line->number, "no module was named before");
   }
-  if (line->step.size < BOOT_BYTES || !is_flag(payload[HOST_MAC_BYTES + 1]) ||
+  if (line->step.size < BOOT_BYTES || line->step.size > BOOT_BYTES + HOST_TRAP_TEXT_BYTES_MAX ||
+      !is_flag(payload[HOST_MAC_BYTES + 1]) ||
       !is_flag(payload[HOST_MAC_BYTES + 3])) {
     replay_fail_at(line->number, "the payload is not that of a BOOT");
   }
   memcpy(state.boot, payload, BOOT_BYTES);
+  memset(state.trap_text, 0, sizeof state.trap_text);
+  memcpy(state.trap_text, payload + BOOT_BYTES, line->step.size - BOOT_BYTES);
   memcpy(device.mac, payload, HOST_MAC_BYTES);
   os_use_scripted_clock(line->now_ms);
   if (!is_reload) {

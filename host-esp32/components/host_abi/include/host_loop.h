@@ -29,6 +29,8 @@ struct host_software {
   uint8_t module_digest[HOST_DIGEST_BYTES];
   /* Tells this firmware with this module from any other: traps are counted by it. */
   uint8_t identity[HOST_IDENTITY_BYTES];
+  /* What ended the life before, when it was a trap; the loop has filled it in before choose. */
+  char trap_text[HOST_TRAP_TEXT_BYTES_MAX + 1];
 };
 
 /* Memory that survives a software restart and is anything after power-on, in one piece. Only
