@@ -856,15 +856,20 @@ export interface WasmMemory {
   readonly buffer: ArrayBufferLike;
 }
 
+/** A slice that does not lie wholly in memory; both are unsigned. */
+export interface OutsideSlice {
+  readonly pointer: number;
+  readonly size: number;
+}
+
+/** What a call was made with, as its hook sees it. */
+export type CallArgument = number | Uint8Array | OutsideSlice;
+
 /**
  * Sees every call after it was answered, for traces. Slices are views that die with the call: copy
- * what is kept. A call refused for a slice outside memory shows its wire values instead, unsigned.
+ * what is kept. With an OutsideSlice among the arguments the call was refused.
  */
-export type CallHook = (
-  name: string,
-  args: readonly (number | Uint8Array)[],
-  result: number,
-) => void;
+export type CallHook = (name: string, args: readonly CallArgument[], result: number) => void;
 
 export type HostImports = Record<string, (...args: number[]) => number>;
 
@@ -892,8 +897,10 @@ export function bindImports(
     onCall?.(name, args, result);
     return result;
   };
-  const refused = (name: string, wire: readonly number[]) => {
-    const args = wire.map((value) => value >>> 0);
+  const outside = (pointer: number, size: number): OutsideSlice => {
+    return { pointer: pointer >>> 0, size: size >>> 0 };
+  };
+  const refused = (name: string, args: readonly CallArgument[]) => {
     return finished(name, args, Status.INVALID_ARGUMENT);
   };
   const host: HostImports = {
@@ -904,7 +911,7 @@ export function bindImports(
     sys_random: (bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("sys_random", [bytes, bytesSize]);
+        return refused("sys_random", [outside(bytes, bytesSize)]);
       }
       const args = [bytesView] as const;
       return finished("sys_random", args, ports.sys.random(...args));
@@ -913,7 +920,12 @@ export function bindImports(
       const messageView = slice(message, messageSize);
       const fileView = slice(file, fileSize);
       if (messageView === null || fileView === null) {
-        return refused("sys_panic", [message, messageSize, file, fileSize, line, column]);
+        return refused("sys_panic", [
+          messageView ?? outside(message, messageSize),
+          fileView ?? outside(file, fileSize),
+          line >>> 0,
+          column >>> 0,
+        ]);
       }
       const args = [messageView, fileView, line >>> 0, column >>> 0] as const;
       return finished("sys_panic", args, ports.sys.panic(...args));
@@ -921,7 +933,7 @@ export function bindImports(
     sys_config_read: (offset, bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("sys_config_read", [offset, bytes, bytesSize]);
+        return refused("sys_config_read", [offset >>> 0, outside(bytes, bytesSize)]);
       }
       const args = [offset >>> 0, bytesView] as const;
       return finished("sys_config_read", args, ports.sys.configRead(...args));
@@ -929,7 +941,7 @@ export function bindImports(
     log_write: (level, module, text, textSize) => {
       const textView = slice(text, textSize);
       if (textView === null) {
-        return refused("log_write", [level, module, text, textSize]);
+        return refused("log_write", [level >>> 0, module >>> 0, outside(text, textSize)]);
       }
       const args = [level >>> 0, module >>> 0, textView] as const;
       return finished("log_write", args, ports.log.write(...args));
@@ -937,7 +949,7 @@ export function bindImports(
     log_event: (event, value, text, textSize) => {
       const textView = slice(text, textSize);
       if (textView === null) {
-        return refused("log_event", [event, value, text, textSize]);
+        return refused("log_event", [event >>> 0, value | 0, outside(text, textSize)]);
       }
       const args = [event >>> 0, value | 0, textView] as const;
       return finished("log_event", args, ports.log.event(...args));
@@ -949,7 +961,7 @@ export function bindImports(
     flash_read: (offset, bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("flash_read", [offset, bytes, bytesSize]);
+        return refused("flash_read", [offset >>> 0, outside(bytes, bytesSize)]);
       }
       const args = [offset >>> 0, bytesView] as const;
       return finished("flash_read", args, ports.flash.read(...args));
@@ -957,7 +969,7 @@ export function bindImports(
     flash_write: (offset, bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("flash_write", [offset, bytes, bytesSize]);
+        return refused("flash_write", [offset >>> 0, outside(bytes, bytesSize)]);
       }
       const args = [offset >>> 0, bytesView] as const;
       return finished("flash_write", args, ports.flash.write(...args));
@@ -970,7 +982,10 @@ export function bindImports(
       const ssidView = slice(ssid, ssidSize);
       const passwordView = slice(password, passwordSize);
       if (ssidView === null || passwordView === null) {
-        return refused("wifi_join", [ssid, ssidSize, password, passwordSize]);
+        return refused("wifi_join", [
+          ssidView ?? outside(ssid, ssidSize),
+          passwordView ?? outside(password, passwordSize),
+        ]);
       }
       const args = [ssidView, passwordView] as const;
       return finished("wifi_join", args, ports.wifi.join(...args));
@@ -997,18 +1012,16 @@ export function bindImports(
       const clientIdView = slice(clientId, clientIdSize);
       if (endpointView === null || clientIdView === null) {
         return refused("mqtt_connect", [
-          endpoint,
-          endpointSize,
-          port,
-          clientId,
-          clientIdSize,
-          keepAliveS,
-          caOffset,
-          caSize,
-          certificateOffset,
-          certificateSize,
-          keyOffset,
-          keySize,
+          endpointView ?? outside(endpoint, endpointSize),
+          port >>> 0,
+          clientIdView ?? outside(clientId, clientIdSize),
+          keepAliveS >>> 0,
+          caOffset >>> 0,
+          caSize >>> 0,
+          certificateOffset >>> 0,
+          certificateSize >>> 0,
+          keyOffset >>> 0,
+          keySize >>> 0,
         ]);
       }
       const args = [
@@ -1032,7 +1045,7 @@ export function bindImports(
     mqtt_subscribe: (filter, filterSize, qos) => {
       const filterView = slice(filter, filterSize);
       if (filterView === null) {
-        return refused("mqtt_subscribe", [filter, filterSize, qos]);
+        return refused("mqtt_subscribe", [outside(filter, filterSize), qos >>> 0]);
       }
       const args = [filterView, qos >>> 0] as const;
       return finished("mqtt_subscribe", args, ports.mqtt.subscribe(...args));
@@ -1040,7 +1053,7 @@ export function bindImports(
     mqtt_unsubscribe: (filter, filterSize) => {
       const filterView = slice(filter, filterSize);
       if (filterView === null) {
-        return refused("mqtt_unsubscribe", [filter, filterSize]);
+        return refused("mqtt_unsubscribe", [outside(filter, filterSize)]);
       }
       const args = [filterView] as const;
       return finished("mqtt_unsubscribe", args, ports.mqtt.unsubscribe(...args));
@@ -1049,7 +1062,11 @@ export function bindImports(
       const topicView = slice(topic, topicSize);
       const payloadView = slice(payload, payloadSize);
       if (topicView === null || payloadView === null) {
-        return refused("mqtt_publish", [topic, topicSize, payload, payloadSize, flags]);
+        return refused("mqtt_publish", [
+          topicView ?? outside(topic, topicSize),
+          payloadView ?? outside(payload, payloadSize),
+          flags >>> 0,
+        ]);
       }
       const args = [topicView, payloadView, flags >>> 0] as const;
       return finished("mqtt_publish", args, ports.mqtt.publish(...args));
@@ -1057,7 +1074,7 @@ export function bindImports(
     http_url: (part, partSize, isFirst) => {
       const partView = slice(part, partSize);
       if (partView === null) {
-        return refused("http_url", [part, partSize, isFirst]);
+        return refused("http_url", [outside(part, partSize), isFirst >>> 0]);
       }
       const args = [partView, isFirst >>> 0] as const;
       return finished("http_url", args, ports.http.url(...args));
@@ -1081,7 +1098,7 @@ export function bindImports(
     ota_read: (slot, offset, bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("ota_read", [slot, offset, bytes, bytesSize]);
+        return refused("ota_read", [slot >>> 0, offset >>> 0, outside(bytes, bytesSize)]);
       }
       const args = [slot >>> 0, offset >>> 0, bytesView] as const;
       return finished("ota_read", args, ports.ota.read(...args));
@@ -1093,7 +1110,7 @@ export function bindImports(
     ota_write: (bytes, bytesSize) => {
       const bytesView = slice(bytes, bytesSize);
       if (bytesView === null) {
-        return refused("ota_write", [bytes, bytesSize]);
+        return refused("ota_write", [outside(bytes, bytesSize)]);
       }
       const args = [bytesView] as const;
       return finished("ota_write", args, ports.ota.write(...args));
@@ -1125,7 +1142,7 @@ export function bindImports(
     crypto_csr: (commonName, commonNameSize) => {
       const commonNameView = slice(commonName, commonNameSize);
       if (commonNameView === null) {
-        return refused("crypto_csr", [commonName, commonNameSize]);
+        return refused("crypto_csr", [outside(commonName, commonNameSize)]);
       }
       const args = [commonNameView] as const;
       return finished("crypto_csr", args, ports.crypto.csr(...args));
@@ -1136,12 +1153,9 @@ export function bindImports(
       const signatureView = slice(signature, signatureSize);
       if (keyView === null || digestView === null || signatureView === null) {
         return refused("crypto_verify", [
-          key,
-          keySize,
-          digest,
-          digestSize,
-          signature,
-          signatureSize,
+          keyView ?? outside(key, keySize),
+          digestView ?? outside(digest, digestSize),
+          signatureView ?? outside(signature, signatureSize),
         ]);
       }
       const args = [keyView, digestView, signatureView] as const;

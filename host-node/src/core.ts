@@ -33,6 +33,10 @@ export interface CoreHooks {
   readonly onStep?: (event: CoreEvent, nowMs: number) => void;
   /** Sees each call of the core to its host after it was answered; slices die with the call. */
   readonly onCall?: CallHook;
+  /** Sees what dispatch returned; a step that trapped or was cut off by power has no such call. */
+  readonly onReturn?: (waitMs: number) => void;
+  /** Sees that a step trapped. */
+  readonly onTrap?: (trap: CoreTrap) => void;
 }
 
 /** The module and this host do not fit together, or the module was used wrongly. */
@@ -199,12 +203,20 @@ export class Core {
       const wait = this.exports.dispatch(kind, nowMs | 0, a, b, payload.length);
       if (this.isDead) throw new PowerOff("the power is off");
       this.state = "ready";
+      this.hooks.onReturn?.(wait);
       return wait;
     } catch (error) {
       this.state = "dead";
-      const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-      throw isTrap ? new CoreTrap(event, this.panic, error) : error;
+      throw this.trapOf(event, error);
     }
+  }
+
+  /** What ended a step, with a trap of the module told to the hook. */
+  private trapOf(event: CoreEvent, error: unknown): unknown {
+    if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) return error;
+    const trap = new CoreTrap(event, this.panic, error);
+    this.hooks.onTrap?.(trap);
+    return trap;
   }
 
   /** Ends the instance: a step under way stops at its next call to the host. */

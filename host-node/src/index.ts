@@ -36,4 +36,17 @@ export {
 } from "./partitions.js";
 export type { LogLine, SystemEvent } from "./ports/log.js";
 export { Air, DEFAULT_NETWORKS, type Network, readNetworks } from "./ports/wifi.js";
+export type { Happening, TraceLine } from "./trace/lines.js";
+export { TraceError } from "./trace/lines.js";
+export { parseTrace } from "./trace/parser.js";
+export { NO_REDACTION, type Redactor } from "./trace/redactor.js";
+export {
+  type ModuleSource,
+  type ReplayDifference,
+  type ReplayOptions,
+  type ReplayResult,
+  replayTrace,
+} from "./trace/replay.js";
+export type { MachineState } from "./trace/states.js";
+export { TraceWriter } from "./trace/writer.js";
 export { link, type ModuleStats, moduleStats } from "./wasm_link.js";

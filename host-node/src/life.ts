@@ -18,6 +18,11 @@ import type { PortHost } from "./ports/port_host.js";
 import { SysPort } from "./ports/sys.js";
 import { type Air, WifiPort } from "./ports/wifi.js";
 
+export interface LifeHooks extends CoreHooks {
+  /** Sees the module of a life before its BOOT. */
+  readonly onModule?: (bytes: Uint8Array) => void;
+}
+
 export interface LifeOptions {
   readonly image: FlashImage;
   readonly configuration: Uint8Array;
@@ -25,7 +30,7 @@ export interface LifeOptions {
   readonly air: Air;
   readonly clock: Clock;
   readonly random: (bytes: Uint8Array) => void;
-  readonly hooks: CoreHooks;
+  readonly hooks: LifeHooks;
   readonly flashOperationMs: number;
   readonly wifiJoinMs: number;
   readonly mqttConnectTimeoutMs: number;
@@ -126,7 +131,9 @@ export class Life implements PortHost {
     );
     try {
       const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
-      return new Core(compileCore(module), ports, options.hooks);
+      const core = new Core(compileCore(module), ports, options.hooks);
+      options.hooks.onModule?.(module);
+      return core;
     } catch (error) {
       this.closePorts();
       throw error;

@@ -80,12 +80,21 @@ function portArgument(param: Param): string {
   return param.type === "u32" ? `${name} >>> 0` : `${name} | 0`;
 }
 
+/** An argument as the hook sees it when a slice of the call, `isOnly` or one of several, is bad. */
+function refusedArgument(param: Param, isOnly: boolean): string {
+  const name = camelCase(param.name);
+  if (!isSlice(param)) return portArgument(param);
+  const outside = `outside(${name}, ${name}Size)`;
+  return isOnly ? outside : `${name}View ?? ${outside}`;
+}
+
 /** One property of the import object: slices checked, numbers given their sign, port called. */
 function binding(capability: string, call: Call): string[] {
   const slices = call.params.filter(isSlice).map((param) => camelCase(param.name));
   const views = slices.map((name) => `      const ${name}View = slice(${name}, ${name}Size);`);
   const isBad = slices.map((name) => `${name}View === null`).join(" || ");
-  const refusal = bracketed(`return refused("${call.name}", [`, wireNames(call), "]);", "        ");
+  const refused = call.params.map((param) => refusedArgument(param, slices.length === 1));
+  const refusal = bracketed(`return refused("${call.name}", [`, refused, "]);", "        ");
   const guard = slices.length === 0 ? [] : [`      if (${isBad}) {`, ...refusal, "      }"];
   const target = `ports.${capability}.${methodName(call)}`;
   return [

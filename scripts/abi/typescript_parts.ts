@@ -42,15 +42,20 @@ export interface WasmMemory {
   readonly buffer: ArrayBufferLike;
 }
 
+/** A slice that does not lie wholly in memory; both are unsigned. */
+export interface OutsideSlice {
+  readonly pointer: number;
+  readonly size: number;
+}
+
+/** What a call was made with, as its hook sees it. */
+export type CallArgument = number | Uint8Array | OutsideSlice;
+
 /**
  * Sees every call after it was answered, for traces. Slices are views that die with the call: copy
- * what is kept. A call refused for a slice outside memory shows its wire values instead, unsigned.
+ * what is kept. With an OutsideSlice among the arguments the call was refused.
  */
-export type CallHook = (
-  name: string,
-  args: readonly (number | Uint8Array)[],
-  result: number,
-) => void;
+export type CallHook = (name: string, args: readonly CallArgument[], result: number) => void;
 
 export type HostImports = Record<string, (...args: number[]) => number>;
 
@@ -78,7 +83,9 @@ export function bindImports(
     onCall?.(name, args, result);
     return result;
   };
-  const refused = (name: string, wire: readonly number[]) => {
-    const args = wire.map((value) => value >>> 0);
+  const outside = (pointer: number, size: number): OutsideSlice => {
+    return { pointer: pointer >>> 0, size: size >>> 0 };
+  };
+  const refused = (name: string, args: readonly CallArgument[]) => {
     return finished(name, args, Status.INVALID_ARGUMENT);
   };`.split("\n");

@@ -11,6 +11,7 @@ import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   bindImports,
+  type CallHook,
   EventKind,
   EXPORTS,
   IMPORTS,
@@ -290,20 +291,24 @@ describe("node binder", () => {
     assert.equal(host["sys_random"]!(MEMORY_BYTES, 1), Status.OK);
   });
 
-  test("hook_sees_answered_calls_with_filled_slices_and_refused_calls_with_wire_values", () => {
+  test("hook_sees_filled_slices_of_answered_calls_and_which_slice_a_call_was_refused_for", () => {
     const calls: unknown[] = [];
     const random = (bytes: Uint8Array) => {
       for (const index of bytes.keys()) bytes[index] = pattern(index);
       return Status.OK;
     };
-    const hook = (name: string, args: readonly (number | Uint8Array)[], result: number) =>
-      calls.push([name, args.map((arg) => (typeof arg === "number" ? arg : [...arg])), result]);
+    const hook: CallHook = (name, args, result) =>
+      calls.push([name, args.map((arg) => (arg instanceof Uint8Array ? [...arg] : arg)), result]);
     const { host } = bindImports(portsWith({ sys: { random } }), () => memory, hook);
     host["sys_random"]!(8, 3);
     host["sys_random"]!(-1, 3);
+    host["mqtt_publish"]!(8, 2, MEMORY_BYTES, 4, -1);
+    const far = { pointer: 0xffffffff, size: 3 };
+    const behind = { pointer: MEMORY_BYTES, size: 4 };
     assert.deepEqual(calls, [
       ["sys_random", [[1, 8, 15]], Status.OK],
-      ["sys_random", [0xffffffff, 3], Status.INVALID_ARGUMENT],
+      ["sys_random", [far], Status.INVALID_ARGUMENT],
+      ["mqtt_publish", [[1, 8], behind, 0xffffffff], Status.INVALID_ARGUMENT],
     ]);
   });
 

@@ -12,6 +12,7 @@ import { cloudCommand } from "./cloud.js";
 import { imageCommand } from "./image.js";
 import { groupCommand, jobCommand, thingCommand } from "./job.js";
 import { otaCommand } from "./ota.js";
+import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
 
@@ -26,6 +27,7 @@ const program = new Command("iot32")
   .enablePositionalOptions()
   .addCommand(buildCommand())
   .addCommand(runCommand())
+  .addCommand(replayCommand())
   .addCommand(imageCommand())
   .addCommand(cloudCommand())
   .addCommand(shadowCommand())

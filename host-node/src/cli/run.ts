@@ -7,6 +7,8 @@ import { LogLevel } from "../abi.js";
 import { buildModule, TARGETS, type Target } from "../build.js";
 import { Device, type DeviceOptions, formatMac } from "../device.js";
 import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
+import { NO_REDACTION } from "../trace/redactor.js";
+import { TraceFile } from "../trace/trace_file.js";
 import { readConfiguration } from "./configuration.js";
 import { Timeline } from "./timeline.js";
 
@@ -17,6 +19,7 @@ interface Options {
   readonly mac?: string;
   readonly target: Target;
   readonly log: string;
+  readonly trace?: string;
   readonly json: boolean;
 }
 
@@ -37,6 +40,8 @@ image (iot32 image pack). Without an application the device boots what its flash
              relative to the document.
   --wifi     networks in the air: [{"ssid":"home","password":"..."}]
              (default: "iot32" with password "iot32-local")
+  --trace    all that passes between the core and its host (docs/TRACES.md), for iot32 replay. Each
+             module that ran is put beside it: FILE.<first 8 digits of its SHA-256>.wasm
 
 With --json each line is an object {"at","type",...}; at is milliseconds since the first line, type
 is note, boot, event, log, pin, restart, trap or off.
@@ -44,6 +49,7 @@ is note, boot, event, log, pin, restart, trap or off.
 Examples:
   iot32 run app.ts --flash device.bin --config device.json
   iot32 run app.wasm --flash device.bin --config device.json --log debug
+  iot32 run app.ts --flash device.bin --trace life.trace && iot32 replay life.trace
   iot32 run --flash dump.bin
 `;
 
@@ -84,16 +90,29 @@ function lifetime(device: Device): Promise<boolean> {
   });
 }
 
-async function run(application: string | undefined, options: Options): Promise<void> {
+/** The device of these options, and its trace when one is wanted. */
+async function assemble(
+  application: string | undefined,
+  options: Options,
+): Promise<{ device: Device; trace: TraceFile | null }> {
   const configuration = options.config === undefined ? "" : readConfiguration(options.config);
   const networks = options.wifi === undefined ? DEFAULT_NETWORKS : readNetworks(options.wifi);
+  const software = await load(application, options);
+  const trace = options.trace === undefined ? null : new TraceFile(options.trace, NO_REDACTION);
   const device = new Device({
-    ...(await load(application, options)),
+    ...software,
     configuration,
     air: new Air(networks),
     ...(options.flash === undefined ? {} : { flash: options.flash }),
     ...(options.mac === undefined ? {} : { mac: options.mac }),
+    ...(trace === null ? {} : { hooks: trace.hooks }),
   });
+  device.on("off", () => trace?.off());
+  return { device, trace };
+}
+
+async function run(application: string | undefined, options: Options): Promise<void> {
+  const { device, trace } = await assemble(application, options);
   const logLevel = LogLevel[options.log.toUpperCase() as keyof typeof LogLevel];
   const timeline = new Timeline({ json: options.json, logLevel });
   const flash = options.flash ?? "in memory";
@@ -106,6 +125,7 @@ async function run(application: string | undefined, options: Options): Promise<v
     if (!(await lifetime(device))) process.exitCode = 1;
   } finally {
     device.close();
+    trace?.close();
   }
 }
 
@@ -123,6 +143,7 @@ export function runCommand(): Command {
       new Option("-t, --target <target>", "how to build a .ts").choices(TARGETS).default("release"),
     )
     .addOption(new Option("-l, --log <level>", "log lines to show").choices(levels).default("info"))
+    .option("--trace <file>", "write a trace, for iot32 replay")
     .option("--json", "print every event as one line of JSON", false)
     .addHelpText("after", EXPLANATION)
     .action(run);
