@@ -1,8 +1,8 @@
 // Repeats a trace (docs/TRACES.md) with the portable half of the chip's host and wasm3: the same
 // loop, queue and thunks that a chip has, with ports that answer as those of the trace did.
 //
-//     iot32-replay --module FILE [--module FILE ...] [--lazy] [--memory BYTES] [--early-ticks]
-//                  [TRACE]
+//     iot32-replay --module FILE [--module FILE ...] [--lazy] [--code BYTES] [--memory BYTES]
+//                  [--early-ticks] [TRACE]
 //
 // Writes the trace that results. Ends with 0 when it is the one it was given, line by line; with 1
 // and a report at the first difference; with 2 when the trace is no good. A BOOT tells what the
@@ -323,13 +323,15 @@ static void read_arguments(int argc, char **argv) {
       given.has_early_ticks = true;
     } else if (strcmp(argv[i], "--module") == 0 && has_value) {
       read_module(argv[++i]);
+    } else if (strcmp(argv[i], "--code") == 0 && has_value) {
+      options.module.code_bytes_max = (uint32_t)strtoul(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--memory") == 0 && has_value) {
       options.module.memory_bytes_max = (uint32_t)strtoul(argv[++i], NULL, 10);
     } else if (argv[i][0] != '-' && given.path == NULL) {
       given.path = argv[i];
     } else {
-      replay_fail("--module FILE [--module FILE ...] [--lazy] [--memory BYTES] [--early-ticks] "
-                  "[TRACE]");
+      replay_fail("--module FILE [--module FILE ...] [--lazy] [--code BYTES] [--memory BYTES] "
+                  "[--early-ticks] [TRACE]");
     }
   }
 }

@@ -152,6 +152,7 @@ const WORDS: Readonly<Record<string, Say>> = {
     return { kind: "ota", tone, text: `${words}${because(text)}` };
   },
   OTA_PROGRESS: say("ota", "faint", (percent) => `${percent} % is in flash`),
+  TRAPPED: say("device", "bad", (_, text) => `the life before ended in a trap: ${text}`),
   EVENTS_LOST: say("device", "warning", (count) => `${count} events came too fast and are lost`),
 };
 
