@@ -205,14 +205,12 @@ void trace_flash_begin(struct trace_flash *flash, uint32_t offset, const uint8_t
   uint32_t at = offset - offset % SECTOR_BYTES;
   while (!flash->is_blind) {
     classify(flash, at);
-    if (at == first) {
-      examine(flash);
-      return;
-    }
     const uint32_t end = flash->unit == UNIT_HEADER ? flash->end : at + UNIT_BYTES;
-    if (end > first) {
+    if (end > first || at == first) {
       examine(flash);
-      enter_payload(flash, first);
+      if (at < first) {
+        enter_payload(flash, first);
+      }
       return;
     }
     at = end;

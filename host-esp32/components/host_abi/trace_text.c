@@ -60,16 +60,20 @@ void trace_text_begin_inside(struct trace_text *text) { enter(text, MODE_KEY); }
 
 /* Whether the byte belongs to an escape. */
 static bool is_escape(struct trace_text *text, uint8_t byte, bool is_twice) {
-  if (text->escape == 1) {
-    const bool goes_on = is_twice && byte == '\\';
-    text->escape = byte == 'u' ? 2 : goes_on ? 1 : 0;
-    return true;
-  }
-  if (text->escape > 1 && is_hex(byte)) {
-    text->escape = text->escape == 5 ? 0 : (uint8_t)(text->escape + 1);
-    return true;
-  }
+  const uint8_t before = text->escape;
   text->escape = byte == '\\' ? 1 : 0;
+  if (before == 1) {
+    if (byte == 'u') {
+      text->escape = 2;
+    } else if (!is_twice) {
+      text->escape = 0;
+    }
+    return true;
+  }
+  if (before > 1 && is_hex(byte)) {
+    text->escape = before == 5 ? 0 : (uint8_t)(before + 1);
+    return true;
+  }
   return byte == '\\';
 }
 

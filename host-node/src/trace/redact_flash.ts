@@ -44,9 +44,7 @@ const Unit = { PLAIN: 0, UNKNOWN: 1, HEADER: 2, PAYLOAD: 3 } as const;
 
 /** Whether the checksums in a header of this dataset are written as zero, or 0xff where wrong. */
 export function hidesChecksums(dataset: number): boolean {
-  return (
-    dataset === Dataset.CONFIGURATION || dataset === Dataset.SYSTEM_STATUS || isKey(dataset)
-  );
+  return dataset === Dataset.CONFIGURATION || dataset === Dataset.SYSTEM_STATUS || isKey(dataset);
 }
 
 function isKey(dataset: number): boolean {
@@ -153,11 +151,10 @@ export class FlashMask {
     let at = offset - (offset % SECTOR_BYTES);
     while (!this.isBlind) {
       this.classify(at);
-      if (at === first) return this.examine();
       const end = this.unit === Unit.HEADER ? this.end : at + UNIT_BYTES;
-      if (end > first) {
+      if (end > first || at === first) {
         this.examine();
-        this.enterPayload(first);
+        if (at < first) this.enterPayload(first);
         return;
       }
       at = end;

@@ -124,17 +124,17 @@ export class TextMask {
 
   /** Whether the byte belongs to an escape. */
   private isEscape(byte: number, isTwice: boolean): boolean {
-    const { escape } = this;
-    if (escape === 1) {
-      const goesOn = isTwice && byte === BACKSLASH;
-      this.escape = byte === code("u") ? 2 : goesOn ? 1 : 0;
-      return true;
-    }
-    if (escape > 1 && isHex(byte)) {
-      this.escape = escape === 5 ? 0 : escape + 1;
-      return true;
-    }
+    const before = this.escape;
     this.escape = byte === BACKSLASH ? 1 : 0;
+    if (before === 1) {
+      if (byte === code("u")) this.escape = 2;
+      else if (!isTwice) this.escape = 0;
+      return true;
+    }
+    if (before > 1 && isHex(byte)) {
+      this.escape = before === 5 ? 0 : before + 1;
+      return true;
+    }
     return byte === BACKSLASH;
   }
 

@@ -15,7 +15,7 @@ import {
   RestartScope,
   Status,
 } from "../../../host-node/src/abi.js";
-import { Core } from "../../../host-node/src/core.js";
+import { Core, type CoreHooks } from "../../../host-node/src/core.js";
 import { NorFlash, PowerCut } from "../../../host-node/src/ports/nor.js";
 import { Agenda } from "./agenda.js";
 import { type DocumentContent, thingDocument } from "./identities.js";
@@ -55,6 +55,7 @@ export interface DeviceOptions {
   readonly startMs?: number;
   readonly seed?: number;
   readonly module?: WebAssembly.Module;
+  readonly hooks?: CoreHooks;
 }
 
 const debugModule = await moduleOf("debug");
@@ -84,6 +85,7 @@ export class ScriptedDevice {
   private core: Core | null = null;
   private tickMs = Number.POSITIVE_INFINITY;
   private readonly module: WebAssembly.Module;
+  private readonly hooks: CoreHooks;
   private readonly random: () => number;
   private readonly moments = new Map<number, () => Uint8Array | null>();
   private readonly openIds = new Set<number>();
@@ -93,6 +95,7 @@ export class ScriptedDevice {
     const text = typeof document === "string" ? document : JSON.stringify(document);
     this.document = Buffer.from(document === null ? "" : text);
     this.module = options.module ?? debugModule;
+    this.hooks = options.hooks ?? {};
     this.random = seededRandom(seed);
     this.agenda = new Agenda(startMs, (...event) => this.dispatch(...event));
     this.flash = new ScriptedFlash(this.agenda, options.flash ?? NorFlash.blank(SECTORS));
@@ -109,7 +112,7 @@ export class ScriptedDevice {
   boot(reason: number = ResetReason.POWER_ON): this {
     assert.equal(this.core, null, "the device is running");
     this.isRestarting = false;
-    this.core = new Core(this.currentModule(), this.ports());
+    this.core = new Core(this.currentModule(), this.ports(), this.hooks);
     this.openIds.clear();
     this.agenda.post(EventKind.BOOT, reason, 0, this.bootPayload());
     return this;
