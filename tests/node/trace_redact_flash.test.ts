@@ -17,11 +17,13 @@ const pem = (kind: "pkcs1" | "pkcs8"): string =>
 const KEYS = [pem("pkcs1"), pem("pkcs8")] as const;
 const PASSWORD = "correct horse battery staple";
 const TOKEN = "eyJ2ZXJzaW9uIjoiMjAxOTEwMjMiLCJjaXBoZXIi".repeat(4);
+const DOCUMENT_CRC = 0x12345678;
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
 function configuration(password: string, left = ""): Buffer {
   const bytes = Buffer.alloc(736);
   bytes[0] = 1;
+  bytes.writeUInt32LE(DOCUMENT_CRC, 4);
   bytes.writeUInt16LE(password.length, 46);
   bytes.write(left, 48);
   bytes.write(password, 48);
@@ -46,7 +48,7 @@ interface Window {
 
 function mask(records: TraceRecords, { from = 0, to, isRead = true }: Window = {}): Buffer {
   const bytes = records.bytes.subarray(from, to);
-  return Buffer.from(new FlashMask(records.reader).mask(from, bytes, isRead));
+  return Buffer.from(new FlashMask(records.reader, () => DOCUMENT_CRC).mask(from, bytes, isRead));
 }
 
 /** One record of this dataset, redacted: header and payload. */
@@ -108,8 +110,17 @@ describe("records in a trace", () => {
 
   test("a_password_is_hidden_and_what_a_longer_one_has_left_behind_it", () => {
     const { payload } = seen(Dataset.CONFIGURATION, configuration("abc", "correct horse"));
-    const expected = configuration("ppp", "p".repeat(13));
+    const expected = configuration("ppp", "p".repeat(13)).fill(0, 4, 8);
     assert.deepEqual(payload, expected);
+  });
+
+  test("the_checksum_of_the_document_says_only_whether_it_is_the_one_that_the_host_has", () => {
+    const bytes = configuration(PASSWORD);
+    assert.equal(seen(Dataset.CONFIGURATION, bytes).payload.toString("hex", 4, 8), "00000000");
+    bytes[5]! ^= 1;
+    assert.equal(seen(Dataset.CONFIGURATION, bytes).payload.toString("hex", 4, 8), "ffffffff");
+    const short = seen(Dataset.CONFIGURATION, bytes.subarray(0, 7)).payload;
+    assert.equal(short.toString("hex"), "01000000ffffff");
   });
 
   test("a_token_is_hidden_behind_the_mirror_that_the_record_says", () => {
@@ -211,14 +222,17 @@ describe("flash seen through windows", () => {
       const bytes = Buffer.from(records.bytes.subarray(from, to));
       const refused = Buffer.from(records.bytes);
       records.bytes.fill(0xff, from, to);
-      const written = new FlashMask(records.reader).mask(from, bytes, false);
+      const written = new FlashMask(records.reader, () => DOCUMENT_CRC).mask(from, bytes, false);
       records.bytes.set(refused);
       assert.deepEqual(Buffer.from(written), whole.subarray(from, to), `${from} to ${to}`);
     }
   });
 
   test("what_cannot_be_looked_up_is_unknown_altogether", () => {
-    const blind = new FlashMask(() => -8);
+    const blind = new FlashMask(
+      () => -8,
+      () => DOCUMENT_CRC,
+    );
     const bytes = Buffer.concat([Buffer.from(PASSWORD), Buffer.alloc(20, 0xff)]);
     const expected = Buffer.concat([Buffer.alloc(PASSWORD.length, "u"), Buffer.alloc(20, 0xff)]);
     for (const offset of [24, 5000, 0x7ffffff0, 0xfffffff0]) {
@@ -228,16 +242,19 @@ describe("flash seen through windows", () => {
 
   test("a_sector_is_read_once_at_most_in_pieces_of_64_bytes", () => {
     const records = everything();
-    const counted = new FlashMask((offset, to) => {
-      assert.ok(to.length <= 64);
-      read += to.length;
-      return records.reader(offset, to);
-    });
+    const counted = new FlashMask(
+      (offset, to) => {
+        assert.ok(to.length <= 64);
+        read += to.length;
+        return records.reader(offset, to);
+      },
+      () => DOCUMENT_CRC,
+    );
     let read = 0;
     for (let from = 0; from < records.bytes.length; from += 256) {
       read = 0;
       counted.mask(from, records.bytes.subarray(from, from + 256), true);
-      assert.ok(read <= 4096, `${read} bytes at ${from}`);
+      assert.ok(read <= 4096 + 16, `${read} bytes at ${from}`);
     }
   });
 });

@@ -7,6 +7,7 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EventKind } from "../../host-node/src/abi.js";
+import { crc32 } from "../../host-node/src/crc32.js";
 import { claimDocument, identities } from "./support/identities.js";
 import { buildNative, HOST_ABI, skipWithoutNative, temporaryFolder } from "./support/native.js";
 import { expectProvisioned } from "./support/provisioning_scene.js";
@@ -75,12 +76,14 @@ function happen(twins: TwinDialogue, chance: Chance): void {
 }
 
 /** Sectors of records, some of them damaged. */
-function flash(chance: Chance): TraceRecords {
+function flash(chance: Chance, documentCrc: number): TraceRecords {
   const records = new TraceRecords(3);
   for (let sector = 0; sector < 2; sector++) {
     records.sector();
     for (let left = chance.below(8); left > 0 && records.room > 1200; left--) {
       const keys = [identities.claim.privateKey, identities.rootCa];
+      const configuration = chance.bytes(736);
+      configuration.writeUInt32LE(documentCrc, 4);
       const status = Buffer.concat([chance.bytes(208), chance.text(), chance.text()]);
       status[3] = chance.of([0, 13, 14, 255]);
       const text = chance.of([
@@ -101,7 +104,9 @@ function flash(chance: Chance): TraceRecords {
 }
 
 function lookAtFlash(twins: TwinDialogue, chance: Chance): void {
-  const { bytes } = flash(chance);
+  const document = chance.text();
+  twins.setDocument(document);
+  const { bytes } = flash(chance, crc32(document));
   twins.setPartition(bytes);
   for (let looks = 0; looks < 12; looks++) {
     const from = chance.of([chance.below(bytes.length), chance.below(48) * 256]);

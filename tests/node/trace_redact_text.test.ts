@@ -83,6 +83,28 @@ describe("members in text", () => {
     assert.equal(masked('"password"\t\r\n :\t\r\n "abc"'), '"password"\t\r\n :\t\r\n "ppp"');
   });
 
+  test("escaped_characters_become_others_of_the_same_length", () => {
+    const hidden = (digits: string): string => masked(`"password":"\\u${digits}"`).slice(14, -1);
+    const kinds: readonly (readonly [string, string])[] = [
+      ["0000 0041 007f 007F", "0070"],
+      ["0080 00e4 00FF", "0080"],
+      ["0100 07ff 0431", "0100"],
+      ["0800 0fff 0Abc", "0800"],
+      ["1000 20ac ffff EF00", "1000"],
+      ["d000 d7ff", "d000"],
+      ["d800 dbff", "d800"],
+      ["dc00 dfff", "dc00"],
+    ];
+    for (const [from, to] of kinds) {
+      for (const digits of from.split(" ")) assert.equal(hidden(digits), to, digits);
+    }
+    const size = (json: string): number => Buffer.byteLength(JSON.parse(json));
+    for (const text of ['"\\ud83d\\ude00x"', '"\\u00e4\\u20ac\\u0041"'])
+      assert.equal(size(masked(`"password":${text}`).slice(11)), size(text));
+    assert.equal(hidden("12"), "10");
+    assert.equal(masked('"password":"\\u12"x'), '"password":"\\u10"x');
+  });
+
   test("bytes_of_utf8_are_hidden_one_by_one", () => {
     assert.equal(masked('"password":"aä€"'), '"password":"pppppp"');
   });

@@ -17,6 +17,8 @@ enum {
   SIZE_AT = 2,
   CHECKSUM_AT = 8,
   HEADER_CRC_AT = 12,
+  DOCUMENT_CRC_AT = 4,
+  DOCUMENT_CRC_END = DOCUMENT_CRC_AT + 4,
   PASSWORD_AT = 48,
   PASSWORD_END = PASSWORD_AT + HOST_PASSWORD_BYTES_MAX,
   MIRROR_UNITS_AT = 3,
@@ -82,7 +84,8 @@ static bool is_label(struct trace_key *key, uint8_t byte) {
 
 static bool is_frame(struct trace_key *key, uint8_t byte) {
   if (byte == '-') {
-    key->frame = key->frame < DASHES ? (uint8_t)(key->frame + 1) : key->frame == DASHES ? DASHES : 1;
+    const bool is_frame = key->frame == DASHES;
+    key->frame = key->frame < DASHES ? (uint8_t)(key->frame + 1) : is_frame ? DASHES : 1;
     return true;
   }
   if (key->frame < DASHES) {
@@ -157,6 +160,36 @@ static void pass_over(struct trace_flash *flash, const uint8_t *bytes, uint32_t 
   }
 }
 
+/* CRC-32 of the configuration document that the host has. */
+static uint32_t document_crc(void) {
+  uint8_t piece[PIECE_BYTES];
+  uint32_t crc = 0;
+  uint32_t at = 0;
+  int32_t count;
+  while ((count = host_sys_config_read(at, piece, sizeof piece)) > 0) {
+    crc = crc32(crc, piece, (uint32_t)count);
+    at += (uint32_t)count;
+  }
+  return crc;
+}
+
+static void examine_content(struct trace_flash *flash) {
+  const uint32_t crc_at = flash->payload + DOCUMENT_CRC_AT;
+  const bool is_crc_shown = crc_at < flash->offset + flash->size && crc_at + 4 > flash->offset;
+  uint8_t bytes[4] = {0};
+  flash->is_applied = false;
+  if (flash->dataset == HOST_DATASET_CONFIGURATION && is_crc_shown &&
+      flash->payload_size >= DOCUMENT_CRC_END) {
+    view(flash, crc_at, bytes, 4);
+    flash->is_applied = get_u32(bytes) == document_crc();
+  } else if (flash->dataset == HOST_DATASET_SYSTEM_STATUS) {
+    if (flash->payload_size > MIRROR_UNITS_AT) {
+      view(flash, flash->payload + MIRROR_UNITS_AT, bytes, 1);
+    }
+    flash->token_at = (uint16_t)most((uint32_t)bytes[0] * UNIT_BYTES, MIRROR_BYTES_MIN);
+  }
+}
+
 /* Looks at the payload of a header: is it good, and where does its text stand at `offset`? */
 static void examine(struct trace_flash *flash) {
   if (flash->unit != UNIT_HEADER) {
@@ -177,13 +210,7 @@ static void examine(struct trace_flash *flash) {
     pass_over(flash, piece, before > at ? least(before - at, part) : 0);
   }
   flash->is_good = !flash->is_read || crc == flash->checksum;
-  if (flash->dataset == HOST_DATASET_SYSTEM_STATUS) {
-    piece[0] = 0;
-    if (size > MIRROR_UNITS_AT) {
-      view(flash, payload + MIRROR_UNITS_AT, piece, 1);
-    }
-    flash->token_at = (uint16_t)most((uint32_t)piece[0] * UNIT_BYTES, MIRROR_BYTES_MIN);
-  }
+  examine_content(flash);
 }
 
 static void enter_payload(struct trace_flash *flash, uint32_t at) {
@@ -237,6 +264,15 @@ static uint8_t of_header(const struct trace_flash *flash, uint32_t at, uint8_t b
   return at < HEADER_CRC_AT && !flash->is_good ? 0xFF : 0;
 }
 
+static uint8_t of_configuration(const struct trace_flash *flash, uint32_t at, uint8_t byte) {
+  /* The document's checksum would give the password away, as the record's would. */
+  if (at >= DOCUMENT_CRC_AT && at < DOCUMENT_CRC_END) {
+    return flash->is_applied ? 0 : 0xFF;
+  }
+  /* A shorter password may have left the end of a longer one behind it. */
+  return at >= PASSWORD_AT && at < PASSWORD_END && byte != 0 ? TRACE_MASK_PASSWORD : byte;
+}
+
 static uint8_t of_payload(struct trace_flash *flash, uint32_t at, uint8_t byte) {
   if (at >= flash->payload_size) {
     return byte == ERASED ? byte : TRACE_MASK_UNKNOWN;
@@ -246,8 +282,7 @@ static uint8_t of_payload(struct trace_flash *flash, uint32_t at, uint8_t byte) 
     case HOST_DATASET_CLAIM_KEY:
       return key_step(&flash->key, byte);
     case HOST_DATASET_CONFIGURATION:
-      /* A shorter password may have left the end of a longer one behind it. */
-      return at >= PASSWORD_AT && at < PASSWORD_END && byte != 0 ? TRACE_MASK_PASSWORD : byte;
+      return of_configuration(flash, at, byte);
     case HOST_DATASET_SYSTEM_STATUS:
       return at >= flash->token_at ? TRACE_MASK_TOKEN : byte;
     default:

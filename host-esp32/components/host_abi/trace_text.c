@@ -12,6 +12,8 @@
 #define HTTPS "https://"
 
 enum mode { MODE_TEXT, MODE_VALUE, MODE_KEY_HEAD, MODE_KEY };
+/* What the digits of \u have been: only zeros, a first d, or what leaves the others free. */
+enum digits { DIGITS_ZEROS, DIGITS_SURROGATE, DIGITS_FREE };
 /* Where a member stands: its name, its colon, its value. */
 enum member { MEMBER_NONE, MEMBER_NAME, MEMBER_COLON, MEMBER_VALUE };
 enum {
@@ -77,7 +79,39 @@ static bool is_escape(struct trace_text *text, uint8_t byte, bool is_twice) {
   return byte == '\\';
 }
 
+/* A digit of \u in a value. */
+static uint8_t digit(struct trace_text *text, uint8_t byte) {
+  const uint8_t digits = text->digits;
+  const int place = text->escape - 1;
+  const bool is_high = !is_digit(byte) || byte > '7';
+  text->escape = place == 4 ? 0 : (uint8_t)(text->escape + 1);
+  if (place == 1) {
+    const bool is_free = byte != '0' && (byte | 0x20) != 'd';
+    text->digits = is_free ? DIGITS_FREE : byte == '0' ? DIGITS_ZEROS : DIGITS_SURROGATE;
+    return is_free ? '1' : byte;
+  }
+  if (digits == DIGITS_FREE || place == 4) {
+    return '0';
+  }
+  if (place == 3) {
+    return is_high ? '8' : '7';
+  }
+  if (digits == DIGITS_ZEROS && byte == '0') {
+    return '0';
+  }
+  text->digits = DIGITS_FREE;
+  if (digits == DIGITS_ZEROS) {
+    return is_high ? '8' : '1';
+  }
+  /* The first half of a pair, the second, or neither. */
+  const bool is_second = (byte | 0x20) >= 'c' && !is_digit(byte);
+  return is_second ? 'c' : is_high ? '8' : '0';
+}
+
 static uint8_t in_value(struct trace_text *text, uint8_t byte) {
+  if (text->escape > 1 && is_hex(byte)) {
+    return digit(text, byte);
+  }
   if (is_escape(text, byte, false) || is_control(byte)) {
     return byte;
   }

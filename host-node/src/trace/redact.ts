@@ -1,7 +1,7 @@
 // The redactor of traces: which bytes are one text, which are flash, which are a secret as a whole
-// (docs/TRACES.md). Its C twin is host-esp32/components/host_abi/trace_redact.c: the same rules, the
-// same names. What goes on over several slices is told by their places; everything else is a text
-// by itself.
+// (docs/TRACES.md). Its C twin, with the same rules and names, is
+// host-esp32/components/host_abi/trace_redact.c. What goes on over several slices is told by their
+// places; everything else is a text by itself.
 //
 //     MQTT_MESSAGE      one message is one text, from the fragment at 0
 //     sys_config_read   the document is one text; a read elsewhere than where the last one ended is
@@ -12,6 +12,7 @@
 
 import { EventKind, IMPORTS } from "../abi.js";
 import type { CoreEvent } from "../core.js";
+import { crc32 } from "../crc32.js";
 import { FlashMask, type FlashReader } from "./redact_flash.js";
 import { Mask, TextMask } from "./redact_text.js";
 import type { Redactor } from "./redactor.js";
@@ -49,7 +50,7 @@ export class TraceRedactor implements Redactor {
   private readonly update = new TextMask();
 
   constructor(private readonly readers: TraceReaders) {
-    this.flash = new FlashMask(readers.flash);
+    this.flash = new FlashMask(readers.flash, () => this.documentCrc());
     this.begin();
   }
 
@@ -117,6 +118,17 @@ export class TraceRedactor implements Redactor {
     if (offset === 0) this.message.begin();
     this.message.mask(bytes.subarray(head));
     return bytes;
+  }
+
+  private documentCrc(): number {
+    const piece = new Uint8Array(PIECE_BYTES);
+    let crc = 0;
+    for (let at = 0; ; ) {
+      const count = this.readers.config(at, piece);
+      if (count <= 0) return crc;
+      crc = crc32(piece.subarray(0, count), crc);
+      at += count;
+    }
   }
 
   private beginBody(payload: Uint8Array): void {

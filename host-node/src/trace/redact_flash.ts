@@ -29,6 +29,8 @@ const TOMBSTONE = 0x80;
 const SIZE_AT = 2;
 const CHECKSUM_AT = 8;
 const HEADER_CRC_AT = 12;
+const DOCUMENT_CRC_AT = 4;
+const DOCUMENT_CRC_END = DOCUMENT_CRC_AT + 4;
 const PASSWORD_AT = 48;
 const PASSWORD_END = PASSWORD_AT + 64;
 const MIRROR_UNITS_AT = 3;
@@ -124,12 +126,18 @@ export class FlashMask {
   private dataset = 0;
   private checksum = 0;
   private isGood = true;
+  /** Whether the document that a CONFIGURATION was made of is the one that the host has. */
+  private isApplied = false;
   /** Where the token begins in a SYSTEM_STATUS. */
   private tokenAt = 0;
   private readonly text = new TextMask();
   private readonly key = new KeyMask();
 
-  constructor(private readonly read: FlashReader) {}
+  /** documentCrc: CRC-32 of the configuration document that the host has. */
+  constructor(
+    private readonly read: FlashReader,
+    private readonly documentCrc: () => number,
+  ) {}
 
   /** Bytes that flash_read gave, or that flash_write was given, as they are written. */
   mask(offset: number, bytes: Uint8Array, isRead: boolean): Uint8Array {
@@ -214,7 +222,17 @@ export class FlashMask {
       }
     }
     this.isGood = !isRead || crc === this.checksum;
-    if (this.dataset === Dataset.SYSTEM_STATUS) {
+    this.examineContent();
+  }
+
+  private examineContent(): void {
+    const { payload, size, dataset, offset } = this;
+    const crcEnd = payload + DOCUMENT_CRC_END;
+    const isCrcShown = crcEnd - 4 < offset + this.bytes.length && crcEnd > offset;
+    this.isApplied = false;
+    if (dataset === Dataset.CONFIGURATION && isCrcShown && size >= DOCUMENT_CRC_END) {
+      this.isApplied = u32(this.view(crcEnd - 4, 4), 0) === this.documentCrc();
+    } else if (dataset === Dataset.SYSTEM_STATUS) {
       const units = size > MIRROR_UNITS_AT ? this.view(payload + MIRROR_UNITS_AT, 1)[0]! : 0;
       this.tokenAt = Math.max(units * UNIT_BYTES, MIRROR_BYTES_MIN);
     }
@@ -240,13 +258,19 @@ export class FlashMask {
       case Dataset.CLAIM_KEY:
         return this.key.step(byte);
       case Dataset.CONFIGURATION:
-        // A shorter password may have left the end of a longer one behind it.
-        return at >= PASSWORD_AT && at < PASSWORD_END && byte !== 0 ? Mask.PASSWORD : byte;
+        return this.ofConfiguration(at, byte);
       case Dataset.SYSTEM_STATUS:
         return at >= this.tokenAt ? Mask.TOKEN : byte;
       default:
         return this.text.step(byte);
     }
+  }
+
+  private ofConfiguration(at: number, byte: number): number {
+    // The document's checksum would give the password away, as the record's would.
+    if (at >= DOCUMENT_CRC_AT && at < DOCUMENT_CRC_END) return this.isApplied ? 0 : 0xff;
+    // A shorter password may have left the end of a longer one behind it.
+    return at >= PASSWORD_AT && at < PASSWORD_END && byte !== 0 ? Mask.PASSWORD : byte;
   }
 
   /** Flash at `at` with the bytes at hand over it; zeros, and blind, when it cannot be read. */

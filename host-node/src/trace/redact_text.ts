@@ -9,17 +9,20 @@
 //
 // The innermost one wins, and what began is not disturbed: a member's value is nothing but p or t
 // up to its closing quote, whatever stands in it; a key in a query is a key, and nothing inside it
-// begins anything. A value ends at its closing quote; a key at five dashes, or at a quote that no
-// backslash precedes, because the string that it stood in is over; a query at white space, a control
-// character, one of " ' < >, or the end of the text.
+// begins anything. A value ends at its closing quote; a key at five dashes, or at a quote without
+// a backslash before it, because the string that it stood in is over; a query at white space, a
+// control character, one of " ' < >, or the end of the text.
 //
 // What stays: escapes of JSON, that is a backslash, the character after it and four digits after
 // \u; control characters; in a key everything that is not base64. In keys and queries the character
-// after a second backslash stays, too: they may have been escaped twice.
+// after a second backslash stays, too: they may have been escaped twice. In a value the digits are
+// replaced by those of a character that takes as many bytes: \u0070 for any of ASCII.
 // What it does not see: names of members that are themselves escaped, and JSON inside of JSON
 // strings.
 
 const Mode = { TEXT: 0, VALUE: 1, KEY_HEAD: 2, KEY: 3 } as const;
+/** What the digits of \u have been: only zeros, a first d, or what leaves the others free. */
+const Digits = { ZEROS: 0, SURROGATE: 1, FREE: 2 } as const;
 /** Where a member stands: its name, its colon, its value. */
 const Member = { NONE: 0, NAME: 1, COLON: 2, VALUE: 3 } as const;
 
@@ -37,6 +40,7 @@ const QUOTE = code('"');
 const BACKSLASH = code("\\");
 const DASH = code("-");
 const SLASH = code("/");
+const ZERO = code("0");
 export const Mask = {
   KEY: code("k"),
   PASSWORD: code("p"),
@@ -66,6 +70,7 @@ export class TextMask {
   private mode: number = Mode.TEXT;
   /** 1 behind a backslash; 2 to 5 before a digit of \u. */
   private escape = 0;
+  private digits: number = Digits.FREE;
   private member: number = Member.NONE;
   /** What the member's value is written as, and how much of its name was there. */
   private secret: number = Mask.PASSWORD;
@@ -138,7 +143,29 @@ export class TextMask {
     return byte === BACKSLASH;
   }
 
+  /** A digit of \u in a value. */
+  private digit(byte: number): number {
+    const { digits } = this;
+    const place = this.escape - 1;
+    const isHigh = !isDigit(byte) || byte > code("7");
+    this.escape = place === 4 ? 0 : this.escape + 1;
+    if (place === 1) {
+      const isFree = byte !== ZERO && (byte | 0x20) !== code("d");
+      this.digits = isFree ? Digits.FREE : byte === ZERO ? Digits.ZEROS : Digits.SURROGATE;
+      return isFree ? code("1") : byte;
+    }
+    if (digits === Digits.FREE || place === 4) return ZERO;
+    if (place === 3) return isHigh ? code("8") : code("7");
+    if (digits === Digits.ZEROS && byte === ZERO) return ZERO;
+    this.digits = Digits.FREE;
+    if (digits === Digits.ZEROS) return isHigh ? code("8") : code("1");
+    // The first half of a pair, the second, or neither.
+    const isSecond = (byte | 0x20) >= code("c") && !isDigit(byte);
+    return isSecond ? code("c") : isHigh ? code("8") : ZERO;
+  }
+
   private inValue(byte: number): number {
+    if (this.escape > 1 && isHex(byte)) return this.digit(byte);
     if (this.isEscape(byte, false) || isControl(byte)) return byte;
     if (byte !== QUOTE) return this.secret;
     this.enter(Mode.TEXT);

@@ -1,7 +1,7 @@
 // Secrets in the records partition, found by place (docs/TRACES.md, docs/FLASH.md). The C twin of
 // host-node/src/trace/redact_flash.ts, whose head says what becomes of each unit. Reads through
 // host_flash_read, in pieces of 64 bytes at most, no byte of a sector more than once but for the
-// edges of what is written.
+// edges of what is written; and the document through host_sys_config_read.
 
 #ifndef TRACE_FLASH_H
 #define TRACE_FLASH_H
@@ -31,6 +31,8 @@ struct trace_flash {
   uint8_t unit;
   /* Of the record whose header was found last. */
   bool is_good;
+  /* Whether the document that a CONFIGURATION was made of is the one that the host has. */
+  bool is_applied;
   uint8_t dataset;
   uint16_t payload_size;
   uint16_t token_at;

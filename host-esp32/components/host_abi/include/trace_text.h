@@ -21,6 +21,7 @@ struct trace_text {
   uint8_t mode;
   /* 1 behind a backslash; 2 to 5 before a digit of \u. */
   uint8_t escape;
+  uint8_t digits;
   uint8_t member;
   /* What the member's value is written as, and how much of its name was there. */
   uint8_t secret;
