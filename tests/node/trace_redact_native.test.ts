@@ -63,7 +63,7 @@ function happen(twins: TwinDialogue, chance: Chance): void {
     },
     () => twins.setDocument(Buffer.concat([text, chance.text()])),
     () => twins.call("sys_config_read", [chance.below(300), text], chance.below(text.length + 1)),
-    () => twins.call("http_url", [text, chance.below(2)], 0),
+    () => twins.call("http_url", [text, chance.below(3)], 0),
     () => twins.call("ota_write", [text], chance.of([0, -5])),
     () => twins.call("wifi_join", [text, chance.text()], 0),
     () => twins.call("mqtt_publish", [text, chance.text(), 1], 3),

@@ -26,6 +26,7 @@ const PARTS = [
   '"',
   '"password":"',
   '"password"',
+  '"password\0',
   '\\"',
   "\\\\",
   "\\u00",
