@@ -180,7 +180,9 @@ describe("redactor of the chip", { skip: skipWithoutNative }, () => {
       document: claimDocument(),
       hooks: {
         onStep: (event) => twins.event(event),
-        onCall: (name, args, result) => {
+        onCall: (name, called, result) => {
+          // No call of this life has a slice outside memory.
+          const args = called as readonly (number | Uint8Array)[];
           // Flash as it is at this moment, which a read beyond the slice may see.
           if (name === "flash_write" || name === "flash_read") {
             const partition = new Uint8Array(device.flash.size());
