@@ -17,13 +17,13 @@ const pem = (kind: "pkcs1" | "pkcs8"): string =>
 const KEYS = [pem("pkcs1"), pem("pkcs8")] as const;
 const PASSWORD = "correct horse battery staple";
 const TOKEN = "eyJ2ZXJzaW9uIjoiMjAxOTEwMjMiLCJjaXBoZXIi".repeat(4);
-const DOCUMENT_CRC = 0x12345678;
+const DOCUMENT = { own: 0x12345678, shown: 0x9abcdef0 };
 const CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 
 function configuration(password: string, left = ""): Buffer {
   const bytes = Buffer.alloc(736);
   bytes[0] = 1;
-  bytes.writeUInt32LE(DOCUMENT_CRC, 4);
+  bytes.writeUInt32LE(DOCUMENT.own, 4);
   bytes.writeUInt16LE(password.length, 46);
   bytes.write(left, 48);
   bytes.write(password, 48);
@@ -48,7 +48,7 @@ interface Window {
 
 function mask(records: TraceRecords, { from = 0, to, isRead = true }: Window = {}): Buffer {
   const bytes = records.bytes.subarray(from, to);
-  return Buffer.from(new FlashMask(records.reader, () => DOCUMENT_CRC).mask(from, bytes, isRead));
+  return Buffer.from(new FlashMask(records.reader, () => DOCUMENT).mask(from, bytes, isRead));
 }
 
 /** One record of this dataset, redacted: header and payload. */
@@ -110,13 +110,14 @@ describe("records in a trace", () => {
 
   test("a_password_is_hidden_and_what_a_longer_one_has_left_behind_it", () => {
     const { payload } = seen(Dataset.CONFIGURATION, configuration("abc", "correct horse"));
-    const expected = configuration("ppp", "p".repeat(13)).fill(0, 4, 8);
+    const expected = configuration("ppp", "p".repeat(13));
+    expected.writeUInt32LE(DOCUMENT.shown, 4);
     assert.deepEqual(payload, expected);
   });
 
-  test("the_checksum_of_the_document_says_only_whether_it_is_the_one_that_the_host_has", () => {
+  test("the_checksum_of_the_document_becomes_that_of_what_is_shown_of_it", () => {
     const bytes = configuration(PASSWORD);
-    assert.equal(seen(Dataset.CONFIGURATION, bytes).payload.toString("hex", 4, 8), "00000000");
+    assert.equal(seen(Dataset.CONFIGURATION, bytes).payload.toString("hex", 4, 8), "f0debc9a");
     bytes[5]! ^= 1;
     assert.equal(seen(Dataset.CONFIGURATION, bytes).payload.toString("hex", 4, 8), "ffffffff");
     const short = seen(Dataset.CONFIGURATION, bytes.subarray(0, 7)).payload;
@@ -222,7 +223,7 @@ describe("flash seen through windows", () => {
       const bytes = Buffer.from(records.bytes.subarray(from, to));
       const refused = Buffer.from(records.bytes);
       records.bytes.fill(0xff, from, to);
-      const written = new FlashMask(records.reader, () => DOCUMENT_CRC).mask(from, bytes, false);
+      const written = new FlashMask(records.reader, () => DOCUMENT).mask(from, bytes, false);
       records.bytes.set(refused);
       assert.deepEqual(Buffer.from(written), whole.subarray(from, to), `${from} to ${to}`);
     }
@@ -231,7 +232,7 @@ describe("flash seen through windows", () => {
   test("what_cannot_be_looked_up_is_unknown_altogether", () => {
     const blind = new FlashMask(
       () => -8,
-      () => DOCUMENT_CRC,
+      () => DOCUMENT,
     );
     const bytes = Buffer.concat([Buffer.from(PASSWORD), Buffer.alloc(20, 0xff)]);
     const expected = Buffer.concat([Buffer.alloc(PASSWORD.length, "u"), Buffer.alloc(20, 0xff)]);
@@ -248,7 +249,7 @@ describe("flash seen through windows", () => {
         read += to.length;
         return records.reader(offset, to);
       },
-      () => DOCUMENT_CRC,
+      () => DOCUMENT,
     );
     let read = 0;
     for (let from = 0; from < records.bytes.length; from += 256) {

@@ -8,6 +8,8 @@
 
 #define BEGIN "BEGIN "
 #define END "END "
+/* Stands for the checksum of any document but the one that the host has. */
+#define NO_DOCUMENT UINT32_MAX
 
 /* Where assembly/flash/record.ts, system/configuration.ts and aws/progress.ts put things. */
 enum {
@@ -160,28 +162,33 @@ static void pass_over(struct trace_flash *flash, const uint8_t *bytes, uint32_t 
   }
 }
 
-/* CRC-32 of the configuration document that the host has. */
-static uint32_t document_crc(void) {
+/* What this checksum of a document is written as: that of the document as a trace shows it, when
+ * it is the one that the host has. */
+static uint32_t shown_document_crc(uint32_t checksum) {
   uint8_t piece[PIECE_BYTES];
-  uint32_t crc = 0;
+  struct trace_text text = {0};
+  uint32_t own = 0;
+  uint32_t shown = 0;
   uint32_t at = 0;
   int32_t count;
   while ((count = host_sys_config_read(at, piece, sizeof piece)) > 0) {
-    crc = crc32(crc, piece, (uint32_t)count);
+    own = crc32(own, piece, (uint32_t)count);
+    trace_text_mask(&text, piece, (uint32_t)count);
+    shown = crc32(shown, piece, (uint32_t)count);
     at += (uint32_t)count;
   }
-  return crc;
+  return checksum == own ? shown : NO_DOCUMENT;
 }
 
 static void examine_content(struct trace_flash *flash) {
   const uint32_t crc_at = flash->payload + DOCUMENT_CRC_AT;
   const bool is_crc_shown = crc_at < flash->offset + flash->size && crc_at + 4 > flash->offset;
   uint8_t bytes[4] = {0};
-  flash->is_applied = false;
+  flash->document_crc = NO_DOCUMENT;
   if (flash->dataset == HOST_DATASET_CONFIGURATION && is_crc_shown &&
       flash->payload_size >= DOCUMENT_CRC_END) {
     view(flash, crc_at, bytes, 4);
-    flash->is_applied = get_u32(bytes) == document_crc();
+    flash->document_crc = shown_document_crc(get_u32(bytes));
   } else if (flash->dataset == HOST_DATASET_SYSTEM_STATUS) {
     if (flash->payload_size > MIRROR_UNITS_AT) {
       view(flash, flash->payload + MIRROR_UNITS_AT, bytes, 1);
@@ -267,7 +274,7 @@ static uint8_t of_header(const struct trace_flash *flash, uint32_t at, uint8_t b
 static uint8_t of_configuration(const struct trace_flash *flash, uint32_t at, uint8_t byte) {
   /* The document's checksum would give the password away, as the record's would. */
   if (at >= DOCUMENT_CRC_AT && at < DOCUMENT_CRC_END) {
-    return flash->is_applied ? 0 : 0xFF;
+    return (uint8_t)(flash->document_crc >> (8 * (at - DOCUMENT_CRC_AT)));
   }
   /* A shorter password may have left the end of a longer one behind it. */
   return at >= PASSWORD_AT && at < PASSWORD_END && byte != 0 ? TRACE_MASK_PASSWORD : byte;

@@ -13,7 +13,7 @@
 import { EventKind, IMPORTS } from "../abi.js";
 import type { CoreEvent } from "../core.js";
 import { crc32 } from "../crc32.js";
-import { FlashMask, type FlashReader } from "./redact_flash.js";
+import { type DocumentChecksums, FlashMask, type FlashReader } from "./redact_flash.js";
 import { Mask, TextMask } from "./redact_text.js";
 import type { Redactor } from "./redactor.js";
 
@@ -50,7 +50,7 @@ export class TraceRedactor implements Redactor {
   private readonly update = new TextMask();
 
   constructor(private readonly readers: TraceReaders) {
-    this.flash = new FlashMask(readers.flash, () => this.documentCrc());
+    this.flash = new FlashMask(readers.flash, () => this.documentChecksums());
     this.begin();
   }
 
@@ -120,13 +120,17 @@ export class TraceRedactor implements Redactor {
     return bytes;
   }
 
-  private documentCrc(): number {
+  private documentChecksums(): DocumentChecksums {
     const piece = new Uint8Array(PIECE_BYTES);
-    let crc = 0;
+    const text = new TextMask().begin();
+    let [own, shown] = [0, 0];
     for (let at = 0; ; ) {
       const count = this.readers.config(at, piece);
-      if (count <= 0) return crc;
-      crc = crc32(piece.subarray(0, count), crc);
+      if (count <= 0) return { own, shown };
+      const part = piece.subarray(0, count);
+      own = crc32(part, own);
+      text.mask(part);
+      shown = crc32(part, shown);
       at += count;
     }
   }

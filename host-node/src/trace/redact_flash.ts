@@ -22,6 +22,12 @@ import { Mask, TextMask } from "./redact_text.js";
 /** Fills `bytes` from this offset of the partition; a negative Status when it cannot. */
 export type FlashReader = (offset: number, bytes: Uint8Array) => number;
 
+/** CRC-32 of the configuration document that the host has: as it is, and as a trace shows it. */
+export interface DocumentChecksums {
+  readonly own: number;
+  readonly shown: number;
+}
+
 /** Where assembly/flash/record.ts, system/configuration.ts and aws/progress.ts put things. */
 const RECORD = 0x52;
 const SECTOR = 0x53;
@@ -40,6 +46,8 @@ const MIRROR_BYTES_MIN = 208;
 const PARTITION_BYTES_MAX = 0x7fffffff;
 const PIECE_BYTES = 64;
 const ERASED = 0xff;
+/** Stands for the checksum of any document but the one that the host has. */
+const NO_DOCUMENT = 0xffffffff;
 
 /** What the unit at hand is. */
 const Unit = { PLAIN: 0, UNKNOWN: 1, HEADER: 2, PAYLOAD: 3 } as const;
@@ -126,17 +134,16 @@ export class FlashMask {
   private dataset = 0;
   private checksum = 0;
   private isGood = true;
-  /** Whether the document that a CONFIGURATION was made of is the one that the host has. */
-  private isApplied = false;
+  /** What the checksum of the document is written as in a CONFIGURATION. */
+  private documentCrc = NO_DOCUMENT;
   /** Where the token begins in a SYSTEM_STATUS. */
   private tokenAt = 0;
   private readonly text = new TextMask();
   private readonly key = new KeyMask();
 
-  /** documentCrc: CRC-32 of the configuration document that the host has. */
   constructor(
     private readonly read: FlashReader,
-    private readonly documentCrc: () => number,
+    private readonly document: () => DocumentChecksums,
   ) {}
 
   /** Bytes that flash_read gave, or that flash_write was given, as they are written. */
@@ -229,9 +236,10 @@ export class FlashMask {
     const { payload, size, dataset, offset } = this;
     const crcEnd = payload + DOCUMENT_CRC_END;
     const isCrcShown = crcEnd - 4 < offset + this.bytes.length && crcEnd > offset;
-    this.isApplied = false;
+    this.documentCrc = NO_DOCUMENT;
     if (dataset === Dataset.CONFIGURATION && isCrcShown && size >= DOCUMENT_CRC_END) {
-      this.isApplied = u32(this.view(crcEnd - 4, 4), 0) === this.documentCrc();
+      const { own, shown } = this.document();
+      if (u32(this.view(crcEnd - 4, 4), 0) === own) this.documentCrc = shown;
     } else if (dataset === Dataset.SYSTEM_STATUS) {
       const units = size > MIRROR_UNITS_AT ? this.view(payload + MIRROR_UNITS_AT, 1)[0]! : 0;
       this.tokenAt = Math.max(units * UNIT_BYTES, MIRROR_BYTES_MIN);
@@ -268,7 +276,8 @@ export class FlashMask {
 
   private ofConfiguration(at: number, byte: number): number {
     // The document's checksum would give the password away, as the record's would.
-    if (at >= DOCUMENT_CRC_AT && at < DOCUMENT_CRC_END) return this.isApplied ? 0 : 0xff;
+    const place = at - DOCUMENT_CRC_AT;
+    if (place >= 0 && at < DOCUMENT_CRC_END) return (this.documentCrc >>> (8 * place)) & 0xff;
     // A shorter password may have left the end of a longer one behind it.
     return at >= PASSWORD_AT && at < PASSWORD_END && byte !== 0 ? Mask.PASSWORD : byte;
   }

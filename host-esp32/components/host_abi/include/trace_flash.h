@@ -31,14 +31,14 @@ struct trace_flash {
   uint8_t unit;
   /* Of the record whose header was found last. */
   bool is_good;
-  /* Whether the document that a CONFIGURATION was made of is the one that the host has. */
-  bool is_applied;
   uint8_t dataset;
   uint16_t payload_size;
   uint16_t token_at;
   uint32_t payload;
   uint32_t end;
   uint32_t checksum;
+  /* What the checksum of the document is written as in a CONFIGURATION. */
+  uint32_t document_crc;
   struct trace_text text;
   struct trace_key key;
   /* Where trace_flash_mask goes on. */
