@@ -10,8 +10,13 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const TASKS = ["start", "test", "size", "bench", "build", "firmware", "tidy", "iot32"];
-const SOURCES = ["host-node/src", "scripts", "tests/node", "tsconfig.json"];
+const ELSEWHERE = {
+  iot32: "dist/host-node/src/cli/main.js",
+  conformance: "dist/tests/conformance/main.js",
+};
+const TASKS = ["start", "test", "size", "bench", "build", "firmware", "tidy"];
+const NAMES = [...TASKS, ...Object.keys(ELSEWHERE)];
+const SOURCES = ["host-node/src", "scripts", "tests/node", "tests/conformance", "tsconfig.json"];
 const NODE_MAJOR_MIN = 20;
 
 function fail(message) {
@@ -74,10 +79,9 @@ const [task, ...args] = process.argv.slice(2);
 if (Number(process.versions.node.split(".")[0]) < NODE_MAJOR_MIN) {
   fail(`iot32 needs Node ${NODE_MAJOR_MIN} or newer; this is ${process.version}`);
 }
-if (!TASKS.includes(task)) fail(`usage: node scripts/run.mjs ${TASKS.join("|")}`);
+if (!NAMES.includes(task)) fail(`usage: node scripts/run.mjs ${NAMES.join("|")}`);
 install();
 compile();
-const module =
-  task === "iot32" ? "dist/host-node/src/cli/main.js" : `dist/scripts/tasks/${task}.js`;
+const module = ELSEWHERE[task] ?? `dist/scripts/tasks/${task}.js`;
 process.argv = [process.argv[0], join(root, module), ...args];
 await import(pathToFileURL(join(root, module)).href);

@@ -1,7 +1,7 @@
 // Every status of every import, once: a device provisions itself, works, does a job and updates
 // itself, and the first call of one import is answered by one status. What must hold, whichever it
-// was: no trap, and after a power cycle the device is in Normal mode, connected, with a job that has
-// ended one way or the other. What came of each is a line of traces/statuses.txt.
+// was: no trap, and after a power cycle the device is in Normal mode, connected, and its jobs have
+// ended one way or the other. What came of each is in traces/statuses.txt.
 
 import { Event, IMPORTS, Mode, nameOf, Status } from "../../host-node/src/abi.js";
 import { claimDocument } from "../node/support/identities.js";
@@ -9,25 +9,57 @@ import { keys } from "../node/support/update_device.js";
 import type { Stage } from "./scenario.js";
 import { firmware, type World } from "./world.js";
 
-/** Answers that a core must live with; a host has no other way to refuse them. */
-const IMPORT_NAMES = IMPORTS.map(({ name }) => name);
 const REFUSALS = Object.values(Status).filter((status) => status < 0);
 const MINUTE_MS = 60_000;
 const next = firmware("2.0.0");
 
-export interface StatusCase {
-  readonly name: string;
-  readonly importName: string;
-  readonly status: number;
+/** Imports that the course does not call, and who calls them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  sys_panic: "only on the way into a trap, whatever it answers",
+  wifi_leave: "nobody: nothing leaves a network yet",
+  mqtt_unsubscribe: "scenario messages_unsubscribe_refused",
+};
+
+/** Imports whose statuses are tried, in the order of the table. */
+export const statusImports: readonly string[] = IMPORTS.map(({ name }) => name).filter(
+  (name) => !(name in ELSEWHERE),
+);
+
+/** The courses of one import: what came of each status. */
+export function playStatuses(stage: Stage, importName: string): Map<string, string> {
+  return new Map(
+    REFUSALS.map((status) => [nameOf(Status, status), playStatus(stage, importName, status)]),
+  );
 }
 
-export const statusCases: readonly StatusCase[] = IMPORT_NAMES.flatMap((importName) =>
-  REFUSALS.map((status) => ({
-    name: `${importName} ${nameOf(Status, status)}`,
+/** Whether it is how a course may end. */
+export function isGood(outcome: string): boolean {
+  const [, after = ""] = outcome.split("; after a power cycle ");
+  return /^NORMAL connected \S+( SUCCEEDED| FAILED| REJECTED)+$/.test(after);
+}
+
+export function describeOutcomes(outcomes: ReadonlyMap<string, ReadonlyMap<string, string>>) {
+  const lines = [...outcomes].flatMap(([importName, byStatus]) => [
     importName,
-    status,
-  })),
-);
+    ...grouped(byStatus).map(([outcome, statuses]) => `    ${statuses}: ${outcome}`),
+  ]);
+  const elsewhere = Object.entries(ELSEWHERE).map(([name, who]) => `${name}\n    ${who}`);
+  return `${[...lines, ...elsewhere].join("\n")}\n`;
+}
+
+/** Outcomes with the statuses that lead to them; what most of them lead to is "every other". */
+function grouped(byStatus: ReadonlyMap<string, string>): [string, string][] {
+  const groups = new Map<string, string[]>();
+  for (const [status, outcome] of byStatus) {
+    groups.set(outcome, [...(groups.get(outcome) ?? []), status]);
+  }
+  const sorted = [...groups].sort(([, a], [, b]) => a.length - b.length);
+  return sorted.map(([outcome, statuses], index) => {
+    const isRest = index === sorted.length - 1;
+    const words = index === 0 ? "every status" : "every other status";
+    return [outcome, isRest ? words : statuses.join(", ")];
+  });
+}
 
 function meet(world: World): void {
   world.liveFor(2 * MINUTE_MS);
@@ -41,8 +73,8 @@ function meet(world: World): void {
   world.liveFor(MINUTE_MS);
 }
 
-/** What came of it, in words; null when the course never calls this import. */
-export function playStatus(stage: Stage, { importName, status }: StatusCase): string | null {
+/** What came of it, in words. Throws when the course never calls this import. */
+function playStatus(stage: Stage, importName: string, status: number): string {
   let isDue = true;
   const ota = { publicKey: keys.publicKey };
   const world = stage.device({ document: { ...claimDocument({ method: "csr" }), ota } });
@@ -52,7 +84,7 @@ export function playStatus(stage: Stage, { importName, status }: StatusCase): st
     return isFirst ? status : null;
   });
   meet(world);
-  if (isDue) return null;
+  if (isDue) throw new Error(`no step of the course calls ${importName}`);
   const before = describe(world);
   if (world.isOn) world.powerOff();
   world.liveFor(5 * MINUTE_MS);
