@@ -27,7 +27,7 @@ const CLI = fileURLToPath(new URL("../../host-node/src/cli/main.js", import.meta
 const TIMEOUT_MS = 20_000;
 /** Events of the small core: 100 and the kind of the event that it saw. */
 const SAW_TICK = "100";
-const SAW_FLASH_DONE = "102";
+const SAW_WIFI_UP = "103";
 let directory: string;
 let wasm: string;
 let module: Uint8Array;
@@ -68,6 +68,8 @@ function iot32(...args: string[]): Outcome {
 function replay(...args: string[]): Outcome {
   const said: string[] = [];
   const log = mock.method(console, "log", (line: string) => said.push(`${stripped(line)}\n`));
+  const earlier = process.exitCode;
+  process.exitCode = 0;
   let stderr = "";
   try {
     const command = replayCommand()
@@ -81,7 +83,7 @@ function replay(...args: string[]): Outcome {
     log.mock.restore();
   }
   const status = Number(process.exitCode ?? 0);
-  process.exitCode = 0;
+  process.exitCode = earlier;
   return { status, stdout: stderr === "" ? said.join("") : "", stderr };
 }
 
@@ -139,9 +141,9 @@ describe("a run with --trace", () => {
   });
 
   test("that_was_killed_leaves_all_lines_up_to_then", async () => {
-    const killed = await traceOf("killed", Scenario.FLASH, SAW_FLASH_DONE, "SIGKILL");
+    const killed = await traceOf("killed", Scenario.TICK, SAW_TICK, "SIGKILL");
     const text = readFileSync(killed, "utf8");
-    assert.match(text, /^> \d+ FLASH_DONE /m);
+    assert.match(text, /^> \d+ TICK 0 0 -$/m);
     assert.ok(!text.includes("~ off"));
     const { status, stdout, stderr } = iot32("replay", killed);
     assert.deepEqual([status, stderr], [0, ""]);
@@ -153,6 +155,14 @@ describe("a run with --trace", () => {
     const { status, stdout } = replay(traps, "--json");
     const { lives, difference } = JSON.parse(stdout) as ReplayResult;
     assert.deepEqual([status, lives, difference], [0, 3, null]);
+  });
+
+  test("holds_no_password_and_is_replayed_without_it", async () => {
+    const joined = await traceOf("wifi", Scenario.WIFI, SAW_WIFI_UP, "SIGTERM");
+    const text = readFileSync(joined, "utf8");
+    assert.match(text, /^< wifi_join 'iot32' 70\*11 = 0$/m);
+    assert.ok(!text.includes("iot32-local"));
+    assert.equal(replay(joined).status, 0);
   });
 
   test("to_a_file_that_cannot_be_written_says_so", () => {
