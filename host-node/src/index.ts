@@ -39,6 +39,7 @@ export { Air, DEFAULT_NETWORKS, type Network, readNetworks } from "./ports/wifi.
 export type { Happening, TraceLine } from "./trace/lines.js";
 export { TraceError } from "./trace/lines.js";
 export { parseTrace } from "./trace/parser.js";
+export { type TraceReaders, TraceRedactor } from "./trace/redact.js";
 export { NO_REDACTION, type Redactor } from "./trace/redactor.js";
 export {
   type ModuleSource,

@@ -19,8 +19,16 @@ import { SysPort } from "./ports/sys.js";
 import { type Air, WifiPort } from "./ports/wifi.js";
 
 export interface LifeHooks extends CoreHooks {
-  /** Sees the module of a life before its BOOT. */
-  readonly onModule?: (bytes: Uint8Array) => void;
+  /** Sees the module of a life before its BOOT, and may look things up as long as it lasts. */
+  readonly onModule?: (bytes: Uint8Array, readers: LifeReaders) => void;
+}
+
+/** What the ports read: without an effect that the core could notice. */
+export interface LifeReaders {
+  /** As FlashPort.read. */
+  readonly flash: (offset: number, bytes: Uint8Array) => number;
+  /** As SysPort.configRead. */
+  readonly config: (offset: number, bytes: Uint8Array) => number;
 }
 
 export interface LifeOptions {
@@ -132,7 +140,10 @@ export class Life implements PortHost {
     try {
       const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
       const core = new Core(compileCore(module), ports, options.hooks);
-      options.hooks.onModule?.(module);
+      options.hooks.onModule?.(module, {
+        flash: (offset, bytes) => flash.read(offset, bytes),
+        config: (offset, bytes) => sys.configRead(offset, bytes),
+      });
       return core;
     } catch (error) {
       this.closePorts();

@@ -7,7 +7,6 @@ import { LogLevel } from "../abi.js";
 import { buildModule, TARGETS, type Target } from "../build.js";
 import { Device, type DeviceOptions, formatMac } from "../device.js";
 import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
-import { NO_REDACTION } from "../trace/redactor.js";
 import { TraceFile } from "../trace/trace_file.js";
 import { readConfiguration } from "./configuration.js";
 import { Timeline } from "./timeline.js";
@@ -98,7 +97,7 @@ async function assemble(
   const configuration = options.config === undefined ? "" : readConfiguration(options.config);
   const networks = options.wifi === undefined ? DEFAULT_NETWORKS : readNetworks(options.wifi);
   const software = await load(application, options);
-  const trace = options.trace === undefined ? null : new TraceFile(options.trace, NO_REDACTION);
+  const trace = options.trace === undefined ? null : new TraceFile(options.trace);
   const device = new Device({
     ...software,
     configuration,

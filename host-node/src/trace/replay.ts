@@ -19,6 +19,8 @@ import {
   traceArguments,
 } from "./lines.js";
 import { livesOf, type Step } from "./lives.js";
+import { TraceRedactor } from "./redact.js";
+import type { Redactor } from "./redactor.js";
 import { isSameWrite, ReplayFlash } from "./replay_flash.js";
 import { type MachineState, statesAt, ToldStates } from "./states.js";
 
@@ -114,6 +116,16 @@ class Replay {
   readonly traceStates = new ToldStates();
   readonly moduleStates = new ToldStates();
   private readonly flash: ReplayFlash;
+  /** The document of this life, as far as the trace shows it. */
+  private document: Uint8Array = new Uint8Array();
+  private readonly redactor: Redactor = new TraceRedactor({
+    flash: (offset, bytes) => this.flash.read(offset, bytes),
+    config: (offset, bytes) => {
+      const part = this.document.subarray(offset, offset + bytes.length);
+      bytes.set(part);
+      return part.length;
+    },
+  });
   private core: Core | null = null;
   private step: Step | null = null;
   /** Calls of this step that have been made. */
@@ -124,8 +136,10 @@ class Replay {
     this.flash = new ReplayFlash(lines);
   }
 
-  begin(module: Uint8Array): void {
+  begin(module: Uint8Array, steps: readonly Step[]): void {
     this.lives++;
+    this.document = documentOf(steps);
+    this.redactor.begin();
     this.traceStates.begin();
     this.moduleStates.begin();
     const ports = portsOf((entry, args) => this.answer(entry, args));
@@ -140,6 +154,7 @@ class Replay {
     this.made = 0;
     this.steps++;
     this.line = step.event.line;
+    this.redactor.event(step.event.event);
     const outcome = this.dispatch(step);
     if (outcome === null) return;
     const next = step.calls[this.made] ?? step.end;
@@ -169,12 +184,25 @@ class Replay {
     this.line = (shown ?? end)!.line;
     this.tell(this.moduleStates, entry, made);
     if (shown !== undefined) this.tell(this.traceStates, shown.entry, shown.args);
-    if (shown === undefined || !isSameCall(shown, entry, made)) {
+    if (shown === undefined || !this.isSame(shown, entry, made)) {
       throw new Difference((shown ?? end)!, callText(entry, made));
     }
     this.made++;
     this.calls++;
     return shown;
+  }
+
+  /**
+   * Whether the core makes the call of the trace: as it is, or as a trace shows it. What stands for
+   * a secret may have another form behind the core's parser: of a password with an escaped quote
+   * the document shows p\"p, and wifi_join ppp.
+   */
+  private isSame(shown: CallLine, entry: ImportEntry, made: readonly TraceArgument[]): boolean {
+    const args = made.filter((arg) => typeof arg === "number" || arg instanceof Uint8Array);
+    if (args.length < made.length) return isSameCall(shown, entry, made);
+    // Also where the call is the same: the redactor follows texts from call to call.
+    const redacted = this.redactor.call(entry.name, args, shown.result);
+    return isSameCall(shown, entry, made) || isSameCall(shown, entry, redacted);
   }
 
   private tell(states: ToldStates, { name }: ImportEntry, args: readonly TraceArgument[]): void {
@@ -202,10 +230,13 @@ class Replay {
     return this.flash.answer(line, offset as number, bytes);
   }
 
-  private followFlash({ entry, result }: CallLine, args: readonly (number | Uint8Array)[]): void {
+  private followFlash(shown: CallLine, args: readonly (number | Uint8Array)[]): void {
+    const { entry, result } = shown;
     if (result < 0) return;
-    const [offset, bytes] = args as [number, Uint8Array];
-    if (entry.name === "flash_write") this.flash.written(offset, bytes);
+    const [offset, made] = args as [number, Uint8Array];
+    if (entry.name === "flash_write") {
+      this.flash.written(offset, shown.args[1] as Uint8Array, made);
+    }
     if (entry.name === "flash_erase") this.flash.erased(offset);
   }
 
@@ -226,6 +257,23 @@ class Replay {
   }
 }
 
+/** The document that these steps read, from its begin up to where it was read without a gap. */
+function documentOf(steps: readonly Step[]): Uint8Array {
+  const parts = new Map<number, Uint8Array>();
+  for (const { entry, args } of steps.flatMap(({ calls }) => calls)) {
+    const [offset, part] = args;
+    if (entry.name !== "sys_config_read" || typeof offset !== "number") continue;
+    if (part !== undefined && isFilled(part) && part.bytes.length > 0)
+      parts.set(offset, part.bytes);
+  }
+  const document: Uint8Array[] = [];
+  for (let at = 0, part = parts.get(0); part !== undefined; part = parts.get(at)) {
+    document.push(part);
+    at += part.length;
+  }
+  return Buffer.concat(document);
+}
+
 /** A call of the module: what it wants filled has not been filled yet. */
 function callText({ name }: ImportEntry, made: readonly TraceArgument[]): string {
   const args = made.map((arg) => (isFilled(arg) ? { ...arg, bytes: new Uint8Array() } : arg));
@@ -240,7 +288,7 @@ function firstDifference(
 ): Difference | null {
   try {
     for (const life of livesOf(lines)) {
-      replay.begin(modules(life.digest));
+      replay.begin(modules(life.digest), life.steps);
       for (const step of life.steps) replay.run(step);
     }
     return null;

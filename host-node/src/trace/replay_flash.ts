@@ -1,10 +1,10 @@
 // The records partition of a replay. A trace hides the two checksums of a record that holds a
-// secret (docs/TRACES.md, "Flash"): zeros stand for them, and the payload is not what they were made
-// of. So that the core finds its records whole, what it reads gets checksums that fit what the trace
-// shows; what it writes is compared without them. Keeps a picture of the partition as the trace has
-// shown it. Called by replay.ts, with the flash calls of the trace in their order.
+// secret (docs/TRACES.md, "Flash"): the payload is not what they were made of. So that the core
+// finds its records whole, or damaged where the device did, what it reads gets checksums that fit
+// what the trace shows, or do not; what it writes is compared without them. Keeps a picture of the
+// partition as the trace has shown it. Called by replay.ts, with the flash calls in their order.
 
-import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES } from "../abi.js";
+import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES, Status } from "../abi.js";
 import { crc32 } from "../crc32.js";
 import { type CallLine, isFilled, type TraceLine } from "./lines.js";
 
@@ -32,13 +32,21 @@ function isRecord(header: Uint8Array, offset: number): boolean {
   );
 }
 
+/** In place of the checksums of a record, and of one whose payload is damaged. */
+const WHOLE = Buffer.from("0000000000000000", "hex");
+const DAMAGED = Buffer.from("ffffffff00000000", "hex");
+
+const checksumsOf = (header: Uint8Array): Uint8Array => {
+  return header.subarray(PAYLOAD_CRC_AT, FLASH_UNIT_BYTES);
+};
+
 /** Whether these 16 bytes stand for a record header whose checksums are hidden. */
 function isHidden(header: Uint8Array, offset: number): boolean {
-  const tag = header[1]!;
+  const checksums = checksumsOf(header);
   return (
     isRecord(header, offset) &&
-    (tag & ~TOMBSTONE) <= DATASET_MAX &&
-    header.subarray(PAYLOAD_CRC_AT, FLASH_UNIT_BYTES).every((byte) => byte === 0)
+    (header[1]! & ~TOMBSTONE) <= DATASET_MAX &&
+    (areEqual(checksums, WHOLE) || areEqual(checksums, DAMAGED))
   );
 }
 
@@ -100,9 +108,25 @@ export class ReplayFlash {
     this.calls = lines.flatMap((line) => (line.what === "call" ? flashCall(line) : []));
   }
 
-  /** The core wrote this. Its own checksums are in it: they are what it reads later. */
-  written(offset: number, bytes: Uint8Array): void {
-    this.learn(offset, bytes);
+  /** As FlashPort.read, of what is known; NOT_FOUND when some of it is not. */
+  read(offset: number, bytes: Uint8Array): number {
+    for (let index = 0; index < bytes.length; index++) {
+      const at = (offset + index) % FLASH_SECTOR_BYTES;
+      const sector = this.sectors.get(sectorOf(offset + index));
+      if (sector?.known[at] !== 1) return Status.NOT_FOUND;
+      bytes[index] = sector.bytes[at]!;
+    }
+    return Status.OK;
+  }
+
+  /**
+   * The core wrote `made` where the trace shows `shown`. Of a header whose checksums are hidden the
+   * core's are kept: by them whoever asks read() knows it for a header.
+   */
+  written(offset: number, shown: Uint8Array, made: Uint8Array): void {
+    this.learn(offset, shown);
+    const isHeader = shown.length >= FLASH_UNIT_BYTES && isHidden(shown, offset);
+    if (isHeader) this.learn(offset, made.subarray(0, FLASH_UNIT_BYTES));
   }
 
   erased(offset: number): void {
@@ -113,11 +137,10 @@ export class ReplayFlash {
   answer(line: number, offset: number, shown: Uint8Array): Uint8Array {
     const bytes = new Uint8Array(shown);
     const hidden = hiddenUnits(offset, bytes);
-    const known = hidden.map((at) => this.unit(at));
     this.learn(offset, bytes);
-    for (const [index, at] of hidden.entries()) {
+    for (const at of hidden) {
       const place = bytes.subarray(at - offset, at - offset + FLASH_UNIT_BYTES);
-      const header = recalled(known[index]!, place, at) ?? this.completed(place, at, line);
+      const header = this.completed(place, at, line);
       this.learn(at, header);
       place.set(header);
     }
@@ -146,12 +169,14 @@ export class ReplayFlash {
     return isKnown ? sector!.bytes.slice(at, at + FLASH_UNIT_BYTES) : null;
   }
 
-  /** This header with checksums that fit; as it is when it only looks like one. */
+  /** This header with checksums that fit, or do not; as it is when it only looks like one. */
   private completed(shown: Uint8Array, offset: number, line: number): Uint8Array {
     const header = shown.slice();
     if (!this.isHeaderPlace(offset)) return header;
     const payload = this.payload(offset + FLASH_UNIT_BYTES, payloadBytes(header), line);
-    viewOf(header).setUint32(PAYLOAD_CRC_AT, crc32(payload), true);
+    const isDamaged = areEqual(checksumsOf(header), DAMAGED);
+    const checksum = isDamaged ? ~crc32(payload) : crc32(payload);
+    viewOf(header).setUint32(PAYLOAD_CRC_AT, checksum, true);
     viewOf(header).setUint32(HEADER_CRC_AT, headerChecksum(header, offset), true);
     return header;
   }
@@ -197,17 +222,6 @@ function hiddenUnits(offset: number, bytes: Uint8Array): number[] {
     if (isHidden(unit, at)) units.push(at);
   }
   return units;
-}
-
-/**
- * The header that was at this place before, when the one shown is the same but for its checksums:
- * one that the core wrote in this replay, or one that was completed before. It fits also where
- * power went before the payload was whole, so that the core finds the damage that the device found.
- */
-function recalled(known: Uint8Array | null, shown: Uint8Array, at: number): Uint8Array | null {
-  if (known === null || !isSealed(known, at)) return null;
-  const isSame = areEqual(known.subarray(0, PAYLOAD_CRC_AT), shown.subarray(0, PAYLOAD_CRC_AT));
-  return isSame ? known : null;
 }
 
 /** Puts bytes that were read at `at`, counted from the payload's begin, where none are known. */

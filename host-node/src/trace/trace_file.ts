@@ -2,9 +2,10 @@
 // machine without a question. `iot32 run --trace` writes them, `iot32 replay` reads them.
 
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import type { LifeHooks } from "../life.js";
+import { Status } from "../abi.js";
+import type { LifeHooks, LifeReaders } from "../life.js";
 import { TraceError } from "./lines.js";
-import type { Redactor } from "./redactor.js";
+import { TraceRedactor } from "./redact.js";
 import type { ModuleSource } from "./replay.js";
 import { moduleDigest, TraceWriter } from "./writer.js";
 
@@ -27,12 +28,18 @@ export class TraceFile {
   private readonly file: number;
   private readonly writer: TraceWriter;
   private readonly kept = new Set<string>();
+  /** Those of the life that runs. */
+  private readers: LifeReaders = {
+    flash: () => Status.NOT_READY,
+    config: () => 0,
+  };
 
   /** Begins the file anew; throws when it cannot be written. */
-  constructor(
-    private readonly path: string,
-    redactor: Redactor,
-  ) {
+  constructor(private readonly path: string) {
+    const redactor = new TraceRedactor({
+      flash: (offset, bytes) => this.readers.flash(offset, bytes),
+      config: (offset, bytes) => this.readers.config(offset, bytes),
+    });
     this.file = openForWriting(path);
     // Each line is with the operating system before the core goes on: a process that is killed has
     // no time to write, and how it came to that is what its trace is wanted for.
@@ -40,7 +47,8 @@ export class TraceFile {
     const { onModule } = this.writer.hooks;
     this.hooks = {
       ...this.writer.hooks,
-      onModule: (bytes) => {
+      onModule: (bytes, readers) => {
+        this.readers = readers;
         this.keep(bytes);
         onModule(bytes);
       },

@@ -4,8 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { type CallArgument, EventKind, type OutsideSlice } from "../abi.js";
-import type { CoreEvent } from "../core.js";
-import type { LifeHooks } from "../life.js";
+import type { CoreEvent, CoreHooks } from "../core.js";
 import {
   formatLine,
   type Happening,
@@ -24,7 +23,7 @@ export function moduleDigest(bytes: Uint8Array): string {
 }
 
 export class TraceWriter {
-  readonly hooks: Required<LifeHooks>;
+  readonly hooks: Required<CoreHooks> & { readonly onModule: (bytes: Uint8Array) => void };
   /** The module of the next BOOT, and the one that was written last. */
   private digest = "";
   private writtenDigest = "";

@@ -21,7 +21,7 @@ export function masked(text: string, password: string): string {
     .replaceAll(password, "p".repeat(password.length));
 }
 
-/** All that was seen of a sector between two erases, in one life: a cut may undo what was accepted. */
+/** All that was seen of a sector between two erases, in one life: a cut may undo a write. */
 class Epoch {
   readonly bytes = Buffer.alloc(SECTOR_BYTES, 0xff);
   /** What stands for it in the trace. */
