@@ -148,6 +148,12 @@ export class Core {
     return this.memory.buffer.byteLength;
   }
 
+  /** A global of the module that was exported for this (trace/states.ts), or null. */
+  peek(name: string): number | null {
+    const value = (this.exports as unknown as Record<string, unknown>)[name];
+    return value instanceof WebAssembly.Global ? Number(value.value) : null;
+  }
+
   private recordingPanics(ports: Ports): Ports {
     const { sys } = ports;
     return {

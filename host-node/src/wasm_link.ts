@@ -228,9 +228,11 @@ function relinkData(sections: readonly Section[], gapBytesMax: number): Section[
   });
 }
 
+const DEBUG_SECTIONS = ["name", "sourceMappingURL"];
+
 /** Rewrites a module as described above; of custom sections only those for debugging may stay. */
 export function link(wasm: Uint8Array, options: LinkOptions = {}): Uint8Array<ArrayBuffer> {
-  const debugNames = options.keepDebug ? ["name", "sourceMappingURL"] : [];
+  const debugNames = options.keepDebug ? DEBUG_SECTIONS : [];
   const sections = readSections(wasm).filter(
     (section) =>
       section.id !== SectionId.CUSTOM || debugNames.includes(new Reader(section.body).name()),
@@ -239,6 +241,54 @@ export function link(wasm: Uint8Array, options: LinkOptions = {}): Uint8Array<Ar
   // code is valid with a data count section only, so without one the validator tells.
   const linked = writeSections(relinkData(sections, options.gapBytesMax ?? GAP_BYTES_MAX));
   return WebAssembly.validate(linked) ? linked : writeSections(sections);
+}
+
+/** Subsection of the section "name" with the names of globals (extended name section). */
+const GLOBAL_NAMES = 7;
+const EXTERNAL_GLOBAL = 3;
+
+/** Numbers of the globals of a module that was built with names. */
+export function globalNames(wasm: Uint8Array): Map<string, number> {
+  const names = new Map<string, number>();
+  for (const { id, body } of readSections(wasm)) {
+    const reader = new Reader(body);
+    if (id !== SectionId.CUSTOM || reader.name() !== "name") continue;
+    while (!reader.done) {
+      const kind = reader.byte();
+      const part = new Reader(reader.take(reader.u32()));
+      for (let left = kind === GLOBAL_NAMES ? part.u32() : 0; left > 0; left--) {
+        const index = part.u32();
+        names.set(part.name(), index);
+      }
+    }
+  }
+  return names;
+}
+
+/** The same module, which also exports these globals by these names. */
+export function exportGlobals(
+  wasm: Uint8Array,
+  globals: ReadonlyMap<string, number>,
+): Uint8Array<ArrayBuffer> {
+  const added = [...globals].flatMap(([name, index]) => {
+    const bytes = Buffer.from(name);
+    return [...unsigned(bytes.length), ...bytes, EXTERNAL_GLOBAL, ...unsigned(index)];
+  });
+  const sections = readSections(wasm).map((section) => {
+    if (section.id !== SectionId.EXPORT) return section;
+    const reader = new Reader(section.body);
+    const count = unsigned(reader.u32() + globals.size);
+    const rest = section.body.subarray(reader.at);
+    return { id: section.id, body: Uint8Array.from([...count, ...rest, ...added]) };
+  });
+  return writeSections(sections);
+}
+
+/** The module as it is shipped: without names and the address of a source map. */
+export function stripNames(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
+  const isDebug = ({ id, body }: Section): boolean =>
+    id === SectionId.CUSTOM && DEBUG_SECTIONS.includes(new Reader(body).name());
+  return writeSections(readSections(wasm).filter((section) => !isDebug(section)));
 }
 
 /** Name of the custom section that tells a module's ABI version. */

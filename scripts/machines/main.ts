@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Machine, type Row, readMachines } from "./tables.js";
+import { type Machine, type Row, readMachines } from "../../host-node/src/machines.js";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 const page = join(root, "docs", "MACHINES.md");

@@ -1,8 +1,8 @@
 // Which transitions of the state tables the scenarios take. A build of the same sources with another
 // util/machine.ts tells each row that is taken; a table is known by its bytes in memory.
 
+import { type Machine, readMachines } from "../../host-node/src/machines.js";
 import { packageRoot } from "../../host-node/src/package_root.js";
-import { type Machine, readMachines } from "../../scripts/machines/tables.js";
 import { coverageBytesOf } from "../node/support/module_cache.js";
 import { type Application, type Scenario, Stage } from "./scenario.js";
 

@@ -65,7 +65,7 @@ function iot32(...args: string[]): Outcome {
 }
 
 /** iot32 replay in this process: a process for each question would take most of the time. */
-function replay(...args: string[]): Outcome {
+async function replay(...args: string[]): Promise<Outcome> {
   const said: string[] = [];
   const log = mock.method(console, "log", (line: string) => said.push(`${stripped(line)}\n`));
   const earlier = process.exitCode;
@@ -75,7 +75,7 @@ function replay(...args: string[]): Outcome {
     const command = replayCommand()
       .exitOverride()
       .configureOutput({ writeErr: (text) => void said.push(text) });
-    command.parse(args, { from: "user" });
+    await command.parseAsync(args, { from: "user" });
   } catch (error) {
     stderr = `iot32: ${(error as Error).message}\n`;
     process.exitCode = 1;
@@ -152,7 +152,7 @@ describe("a run with --trace", () => {
 
   test("that_gives_up_after_three_traps_is_replayed_with_them", async () => {
     const traps = await traceOf("traps", Scenario.PANIC, "none", "SIGTERM");
-    const { status, stdout } = replay(traps, "--json");
+    const { status, stdout } = await replay(traps, "--json");
     const { lives, difference } = JSON.parse(stdout) as ReplayResult;
     assert.deepEqual([status, lives, difference], [0, 3, null]);
   });
@@ -162,7 +162,7 @@ describe("a run with --trace", () => {
     const text = readFileSync(joined, "utf8");
     assert.match(text, /^< wifi_join 'iot32' 70\*11 = 0$/m);
     assert.ok(!text.includes("iot32-local"));
-    assert.equal(replay(joined).status, 0);
+    assert.equal((await replay(joined)).status, 0);
   });
 
   test("to_a_file_that_cannot_be_written_says_so", () => {
@@ -197,49 +197,49 @@ describe("a replay", () => {
     assert.deepEqual(said.slice(0, -3), before);
   });
 
-  test("tells_a_difference_as_json", () => {
+  test("tells_a_difference_as_json", async () => {
     const index = lines.findIndex((line) => line.startsWith("< log_event"));
     const path = spoiled("json.trace", lines.toSpliced(index, 0, "< wifi_leave = 0"));
-    const { status, stdout } = replay(path, "--json");
+    const { status, stdout } = await replay(path, "--json");
     const { steps, difference } = JSON.parse(stdout) as ReplayResult;
     assert.deepEqual([status, steps, difference?.line], [1, 1, index + 1]);
     assert.equal(difference?.trace, "< wifi_leave = 0");
     assert.equal(`${difference?.module} = 0`, lines[index]);
   });
 
-  test("stops_after_a_line_that_it_is_given", () => {
-    const { status, stdout } = replay(trace, "--until", "4");
+  test("stops_after_a_line_that_it_is_given", async () => {
+    const { status, stdout } = await replay(trace, "--until", "4");
     assert.equal(status, 0);
     assert.equal(stdout, "replayed 1 step, 1 call up to line 4: no difference\n");
-    const early = replay(trace, "--until", "2");
+    const early = await replay(trace, "--until", "2");
     assert.deepEqual([early.status, early.stderr], [1, "iot32: there is no step in this trace\n"]);
-    assert.match(replay(trace, "--until", "x").stderr, /a line number counts from 1/);
+    assert.match((await replay(trace, "--until", "x")).stderr, /a line number counts from 1/);
   });
 
-  test("tells_the_states_that_the_device_told_on_both_sides", () => {
+  test("tells_the_states_that_the_device_told_on_both_sides", async () => {
     const index = lines.findIndex((line) => line.startsWith("< log_event"));
     const path = spoiled("state.trace", lines.with(index, "< log_event 1 3 'so' = 0"));
-    const { status, stdout } = replay(path, "--state");
+    const { status, stdout } = await replay(path, "--state");
     assert.equal(status, 1);
     assert.match(stdout, /^modes +NORMAL \(so\) in the trace, - in the module$/m);
   });
 
-  test("reads_the_log_of_a_console", () => {
+  test("reads_the_log_of_a_console", async () => {
     const log = lines.flatMap((line) => ["I (12) wifi: noise", `trace: ${line}`]);
     const path = write("console.log", `${log.join("\r\n")}\r\n`);
-    const { status, stdout } = replay(path, "--module", wasm);
+    const { status, stdout } = await replay(path, "--module", wasm);
     assert.equal(status, 0);
     assert.match(stdout, /no difference/);
   });
 
-  test("takes_another_module_only_when_it_is_told_to", () => {
+  test("takes_another_module_only_when_it_is_told_to", async () => {
     const other = otherModule();
-    const refused = replay(trace, "--module", other);
+    const refused = await replay(trace, "--module", other);
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /none that was given is it; --any-module takes another/);
-    const taken = replay(trace, "--module", other, "--any-module");
+    const taken = await replay(trace, "--module", other, "--any-module");
     assert.deepEqual([taken.status, taken.stderr], [0, ""]);
-    const both = replay(trace, "--module", other, "--module", wasm);
+    const both = await replay(trace, "--module", other, "--module", wasm);
     assert.equal(both.status, 0);
   });
 });
@@ -281,8 +281,8 @@ const FAULTS: readonly [what: string, args: () => string[], message: RegExp][] =
 ];
 
 for (const [what, args, message] of FAULTS) {
-  test(`replay_of_a_trace_with_${what.replaceAll(" ", "_")}_is_told_in_one_sentence`, () => {
-    const { status, stdout, stderr } = replay(...args());
+  test(`replay_of_a_trace_with_${what.replaceAll(" ", "_")}_is_told_in_one_sentence`, async () => {
+    const { status, stdout, stderr } = await replay(...args());
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /\n\s+at /, "no stack");
     assert.deepEqual([status, stdout], [1, ""]);

@@ -2,14 +2,19 @@
 // only when all of it was run and nothing differed.
 
 import { readFileSync } from "node:fs";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
+import { buildModule, TARGETS, type Target } from "../build.js";
 import { parseTrace } from "../trace/parser.js";
 import { type ReplayDifference, type ReplayResult, replayTrace } from "../trace/replay.js";
-import { modulesFor } from "../trace/trace_file.js";
+import { watchStates } from "../trace/states.js";
+import { type GivenModule, modulesFor } from "../trace/trace_file.js";
+import { moduleDigest } from "../trace/writer.js";
+import { stripNames } from "../wasm_link.js";
 
 interface Options {
   readonly module: readonly string[];
+  readonly target: Target;
   readonly anyModule: boolean;
   readonly until?: number;
   readonly state: boolean;
@@ -22,7 +27,8 @@ and so does a chip, on its console. FILE may be the log of such a console.
 
 The module is looked for beside the trace: FILE.<first 8 digits of its SHA-256>.wasm. With --module
 others are taken, and refused unless they are those of the trace, or --any-module is given: would a
-new build have done the same?
+new build have done the same? An application (.ts) is built first, for the target that the trace is
+of; then --state tells the states of all its machines, and not only what the device has told.
 
 Exit code: 0 when nothing differs, 1 when something does, or the trace cannot be replayed.
 
@@ -30,6 +36,7 @@ Examples:
   iot32 run app.ts --config device.json --trace life.trace
   iot32 replay life.trace
   iot32 replay life.trace --until 1200 --state        how far it had come at line 1200
+  iot32 replay life.trace --module app.ts --state
   iot32 replay life.trace --module new.wasm --any-module
   iot32 replay console.log --module app.wasm
 `;
@@ -86,6 +93,9 @@ function tellStates({ states }: ReplayResult): void {
     const text = trace === module ? trace : `${trace} in the trace, ${module} in the module`;
     console.log(`${machine.padEnd(12)} ${text}`);
   }
+  if (states.machines.length === 0) return;
+  const words = states.machines.map(({ machine, state }) => `${machine} ${state}`);
+  console.log(`machines of the module: ${words.join(", ")}`);
 }
 
 function tell(result: ReplayResult, { until, state }: Options): void {
@@ -97,9 +107,19 @@ function tell(result: ReplayResult, { until, state }: Options): void {
   else console.log(`${done(result)}: a difference at line ${difference.line}`);
 }
 
-function replay(file: string, options: Options): void {
+async function moduleOf(path: string, target: Target): Promise<GivenModule> {
+  if (!path.endsWith(".ts")) {
+    const bytes = read(path);
+    return { digest: moduleDigest(bytes), bytes };
+  }
+  const { wasm } = await buildModule({ entry: path, target, names: true });
+  return { digest: moduleDigest(stripNames(wasm)), bytes: watchStates(wasm) };
+}
+
+async function replay(file: string, options: Options): Promise<void> {
   const lines = parseTrace(Buffer.from(read(file)).toString());
-  const choice = { modules: options.module.map(read), anyModule: options.anyModule };
+  const modules = await Promise.all(options.module.map((path) => moduleOf(path, options.target)));
+  const choice = { modules, anyModule: options.anyModule };
   const { until } = options;
   const result = replayTrace(lines, modulesFor(file, choice), until === undefined ? {} : { until });
   if (options.json) console.log(JSON.stringify(result));
@@ -120,7 +140,10 @@ export function replayCommand(): Command {
   return new Command("replay")
     .description("run a trace through its module again, and find where they differ")
     .argument("<file>", "the trace, or the log of a console on which it stands")
-    .option("-m, --module <file>", "a module (.wasm); may be given more than once", collect, [])
+    .option("-m, --module <file>", "a module (.wasm) or an application (.ts)", collect, [])
+    .addOption(
+      new Option("-t, --target <target>", "how to build a .ts").choices(TARGETS).default("release"),
+    )
     .option("--any-module", "take a module that is not the one of the trace", false)
     .option("-u, --until <line>", "stop after this line of the trace", lineNumber)
     .option("-s, --state", "tell the states of the device at the end", false)

@@ -22,7 +22,7 @@ import { livesOf, type Step } from "./lives.js";
 import { TraceRedactor } from "./redact.js";
 import type { Redactor } from "./redactor.js";
 import { isSameWrite, ReplayFlash } from "./replay_flash.js";
-import { type MachineState, statesAt, ToldStates } from "./states.js";
+import { type MachineState, machineStates, ToldStates } from "./states.js";
 
 /** The module of lives with this digest, which is null where the trace has none. May throw. */
 export type ModuleSource = (digest: string | null) => Uint8Array;
@@ -57,6 +57,8 @@ export interface ReplayResult {
   readonly states: {
     readonly trace: readonly MachineState[];
     readonly module: readonly MachineState[];
+    /** Of the module's machines; none unless it can be asked (states.ts, watchStates). */
+    readonly machines: readonly MachineState[];
   };
 }
 
@@ -252,8 +254,8 @@ class Replay {
 
   /** To be asked when no step is under way, or one was broken off. */
   states(): ReplayResult["states"] {
-    const module = statesAt(this.core!, this.moduleStates);
-    return { trace: this.traceStates.list(), module };
+    const machines = machineStates(this.core!);
+    return { trace: this.traceStates.list(), module: this.moduleStates.list(), machines };
   }
 }
 

@@ -1,9 +1,13 @@
-// In which states a device is, as far as it has told: the core reports what happens to it by
-// log_event. Used by replay.ts, which hears two of them: the device of the trace, and the module
-// that it runs.
+// In which states a device is. What it has told: the core reports what happens to it by log_event, and
+// replay.ts hears two of them, the device of the trace and the module that it runs. And what its
+// state machines say: a module that was built with names is made to export the variable of each
+// (watchStates), and its code stays what it is.
 
 import { Event, JobStatus, Mode, nameOf, OtaState, ProvisioningStep, statusText } from "../abi.js";
 import type { Core } from "../core.js";
+import { type Machine, readMachines } from "../machines.js";
+import { packageRoot } from "../package_root.js";
+import { exportGlobals, globalNames } from "../wasm_link.js";
 
 export interface MachineState {
   readonly machine: string;
@@ -72,7 +76,33 @@ export class ToldStates {
   }
 }
 
-/** States of the machines of a core that is not in the middle of a step: what it has told. */
-export function statesAt(_core: Core, told: ToldStates): MachineState[] {
-  return told.list();
+const EXPORTED = "state of ";
+/** Variables that are not called `state` in the source of the machine's table. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  modes: "assembly/system/modes/mode",
+  ota: "assembly/ota/trial/state",
+};
+
+let machines: readonly Machine[] | null = null;
+const allMachines = (): readonly Machine[] => {
+  machines ??= readMachines(packageRoot);
+  return machines;
+};
+
+/** The same module, built with names, that can be asked for the states of its machines. */
+export function watchStates(named: Uint8Array): Uint8Array {
+  const names = globalNames(named);
+  const globals = allMachines().flatMap(({ name, file }): [string, number][] => {
+    const index = names.get(VARIABLES[name] ?? file.replace(/\.ts$/, "/state"));
+    return index === undefined ? [] : [[`${EXPORTED}${name}`, index]];
+  });
+  return exportGlobals(named, new Map(globals));
+}
+
+/** States of the machines of a core that is not in the middle of a step; none without watchStates. */
+export function machineStates(core: Core): MachineState[] {
+  return allMachines().flatMap(({ name, states }) => {
+    const value = core.peek(`${EXPORTED}${name}`);
+    return value === null ? [] : [{ machine: name, state: states.get(value) ?? String(value) }];
+  });
 }

@@ -72,9 +72,16 @@ export class TraceFile {
   }
 }
 
+export interface GivenModule {
+  /** SHA-256 of the module as it is shipped. */
+  readonly digest: string;
+  /** What is run: the same code, perhaps with names. */
+  readonly bytes: Uint8Array;
+}
+
 export interface ModuleChoice {
   /** Modules to choose from; none: those beside the trace. */
-  readonly modules: readonly Uint8Array[];
+  readonly modules: readonly GivenModule[];
   /** A module may have another digest than the trace names. */
   readonly anyModule: boolean;
 }
@@ -85,7 +92,7 @@ export interface ModuleChoice {
  * A digest that no module has is a TraceError.
  */
 export function modulesFor(trace: string, { modules, anyModule }: ModuleChoice): ModuleSource {
-  const byDigest = new Map(modules.map((bytes) => [moduleDigest(bytes), bytes]));
+  const byDigest = new Map(modules.map(({ digest, bytes }) => [digest, bytes]));
   const asked: (string | null)[] = [];
   return (digest) => {
     if (!asked.includes(digest)) asked.push(digest);
@@ -93,7 +100,7 @@ export function modulesFor(trace: string, { modules, anyModule }: ModuleChoice):
     if (found !== undefined) return found;
     if (modules.length === 0) return moduleBeside(trace, digest);
     const isFree = anyModule || (digest === null && modules.length === 1);
-    if (isFree) return modules[Math.min(asked.indexOf(digest), modules.length - 1)]!;
+    if (isFree) return modules[Math.min(asked.indexOf(digest), modules.length - 1)]!.bytes;
     throw new TraceError(0, refusal(digest));
   };
 }

@@ -1,12 +1,11 @@
 // Reads the state machines of the core out of their sources: every array between "// machine: NAME"
 // and its END, a row a line {state, input, action, next}. The tables are the machines, so what is
-// read here is what runs. Used for the diagrams (main.ts) and for coverage of transitions, which
-// finds a table in memory by its bytes.
+// read here is what runs. Used for the diagrams (scripts/machines), for the coverage of transitions,
+// which finds a table in memory by its bytes, and for the states of a module that is replayed.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Abi, parseAbi } from "../abi/model.js";
-import { SOURCE_PATH } from "../abi/text.js";
+import * as abi from "./abi.js";
 
 export interface Row {
   readonly state: string;
@@ -18,11 +17,15 @@ export interface Row {
   readonly bytes: readonly number[];
 }
 
+const CORE = "assembly";
+
 export interface Machine {
   readonly name: string;
   /** Source, from the root of the package. */
   readonly file: string;
   readonly rows: readonly Row[];
+  /** Names of its states, by number. */
+  readonly states: ReadonlyMap<number, string>;
 }
 
 const MARK = /^\/\/ machine: (\w+)$/;
@@ -30,10 +33,10 @@ const ROW = /^\s*([\w.]+),\s*([\w.]+),\s*([\w.]+),\s*([\w.]+),$/;
 const NAMESPACE = /^(?:export )?namespace (\w+) \{$/;
 const CONSTANT = /^ {2}export const (\w+): u8 = (\d+);$/;
 
-/** "Mode.INIT" and its number, for all enums of the table of the ABI. */
-function abiConstants(abi: Abi): [string, number][] {
-  return abi.enums.flatMap((item) =>
-    item.values.map(({ name, value }): [string, number] => [`${item.name}.${name}`, value]),
+/** "Mode.INIT" and its number, for the enums of the ABI that have states. */
+function abiConstants(): [string, number][] {
+  return Object.entries({ Mode: abi.Mode, OtaState: abi.OtaState }).flatMap(([name, values]) =>
+    Object.entries(values).map(([key, value]): [string, number] => [`${name}.${key}`, value]),
   );
 }
 
@@ -72,15 +75,19 @@ function readTable(
     if (words !== undefined) rows.push(readRow(words, constants));
   }
   if (rows.length === 0) throw new Error(`${file}: machine ${name} has no rows`);
-  return { name, file, rows };
+  const states = rows.flatMap(({ state, next, bytes }): [number, string][] => [
+    [bytes[0]!, state],
+    [bytes[3]!, next],
+  ]);
+  return { name, file, rows, states: new Map(states) };
 }
 
 /** All machines of assembly/, by name. */
 export function readMachines(root: string): Machine[] {
   const machines: Machine[] = [];
-  const enums = abiConstants(parseAbi(readFileSync(join(root, SOURCE_PATH), "utf8")));
-  for (const entry of readdirSync(join(root, "assembly"), { recursive: true })) {
-    const file = join("assembly", String(entry));
+  const enums = abiConstants();
+  for (const entry of readdirSync(join(root, CORE), { recursive: true })) {
+    const file = join(CORE, String(entry));
     if (!file.endsWith(".ts")) continue;
     const lines = readFileSync(join(root, file), "utf8").split("\n");
     const constants = new Map([...enums, ...constantsOf(lines)]);
