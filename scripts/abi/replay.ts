@@ -20,7 +20,7 @@ function ownAnswer(call: Call): string[] {
     isSlice(param) ? [param.name, `${param.name}_size`] : [param.name],
   );
   return [
-    "  if (!replay_is_same()) {",
+    "  if (!replay_is_same() || replay_answer() < 0) {",
     "    return replay_answer();",
     "  }",
     ...bracketed(`return __real_host_${call.name}(`, values, ");", "  ", ""),

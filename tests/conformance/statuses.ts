@@ -61,6 +61,16 @@ function grouped(byStatus: ReadonlyMap<string, string>): [string, string][] {
   });
 }
 
+function unprovisioned(stage: Stage): World {
+  const ota = { publicKey: keys.publicKey };
+  return stage.device({ document: { ...claimDocument({ method: "csr" }), ota } });
+}
+
+/** The course without a refusal: nearly every kind of event, and every machine. */
+export function meetEverything(stage: Stage): void {
+  meet(unprovisioned(stage));
+}
+
 function meet(world: World): void {
   world.liveFor(2 * MINUTE_MS);
   world.shadows.update("lamp", { desired: { on: true } });
@@ -76,8 +86,7 @@ function meet(world: World): void {
 /** What came of it, in words. Throws when the course never calls this import. */
 function playStatus(stage: Stage, importName: string, status: number): string {
   let isDue = true;
-  const ota = { publicKey: keys.publicKey };
-  const world = stage.device({ document: { ...claimDocument({ method: "csr" }), ota } });
+  const world = unprovisioned(stage);
   world.answers.set(importName, () => {
     const isFirst = isDue;
     isDue = false;

@@ -2,14 +2,18 @@
 // loop, queue and thunks that a chip has, with ports that answer as those of the trace did.
 //
 //     iot32-replay --module FILE [--module FILE ...] [--lazy] [--code BYTES] [--memory BYTES]
-//                  [--early-ticks] [TRACE]
+//                  [--early-ticks] [--usage] [TRACE]
 //
 // Writes the trace that results. Ends with 0 when it is the one it was given, line by line; with 1
 // and a report at the first difference; with 2 when the trace is no good. A BOOT tells what the
 // device was, and the loop makes the same BOOT of it. TICKs are the loop's own: one that it does
 // not want is a difference, unless --early-ticks says that the trace is of a host that queues them.
+//
+// With --usage a comment follows each step: its event, the operations that wasm3 executed, functions
+// compiled, bytes of compiled code, and bytes of heap that the module takes, linear memory included.
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +34,7 @@ static struct {
   struct module_file modules[MODULES_MAX];
   uint32_t module_count;
   bool has_early_ticks;
+  bool tells_usage;
   const char *path;
 } given;
 
@@ -46,6 +51,10 @@ static struct {
   /* The life before ended with a trap. */
   bool has_trapped;
   uint32_t steps;
+  /* Of the step under way. */
+  uint32_t kind;
+  uint64_t operations_before;
+  size_t heap_before_load;
   struct host_memory memory;
 } state;
 
@@ -139,6 +148,18 @@ static void watch_step(void *context, uint32_t now_ms, const struct host_step *s
   reader_take();
   state.is_in_step = true;
   state.steps++;
+  state.kind = step->kind;
+  state.operations_before = operations_done();
+}
+
+static void tell_usage(void) {
+  struct host_module_usage usage = {0};
+  (void)host_loop_usage(&usage);
+  char text[160];
+  snprintf(text, sizeof text, "usage %s %" PRIu64 " %" PRIu32 " %" PRIu32 " %zu",
+           host_abi_event_name(state.kind), operations_done() - state.operations_before,
+           usage.functions_compiled, usage.code_bytes, mallinfo2().uordblks - state.heap_before_load);
+  trace_comment(&replay_output, text);
 }
 
 static void watch_returned(void *context, int32_t wait_ms) {
@@ -154,6 +175,9 @@ static void watch_returned(void *context, int32_t wait_ms) {
   }
   trace_wait(&replay_output, wait_ms);
   reader_take();
+  if (given.tells_usage) {
+    tell_usage();
+  }
 }
 
 static void watch_trapped(void *context) { (void)context; }
@@ -249,6 +273,7 @@ static void boot(const struct replay_line *line) {
     power_on((enum host_reset_reason)line->step.a);
   }
   state.has_trapped = state.is_cut = state.is_in_step = false;
+  state.heap_before_load = mallinfo2().uordblks;
   /* Loads the module; then BOOT is in the queue. */
   (void)host_loop_round(0);
   dispatch_next();
@@ -321,6 +346,8 @@ static void read_arguments(int argc, char **argv) {
       options.module.is_compiled_at_load = false;
     } else if (strcmp(argv[i], "--early-ticks") == 0) {
       given.has_early_ticks = true;
+    } else if (strcmp(argv[i], "--usage") == 0) {
+      given.tells_usage = true;
     } else if (strcmp(argv[i], "--module") == 0 && has_value) {
       read_module(argv[++i]);
     } else if (strcmp(argv[i], "--code") == 0 && has_value) {
@@ -331,7 +358,7 @@ static void read_arguments(int argc, char **argv) {
       given.path = argv[i];
     } else {
       replay_fail("--module FILE [--module FILE ...] [--lazy] [--code BYTES] [--memory BYTES] "
-                  "[--early-ticks] [TRACE]");
+                  "[--early-ticks] [--usage] [TRACE]");
     }
   }
 }

@@ -115,4 +115,9 @@ int32_t replay_answer(void);
  * performs itself is performed. */
 bool replay_is_same(void);
 
+/* ---- operations.c ---- */
+
+/* Operations that wasm3 has executed, where it is built with its profiler; else 0. */
+uint64_t operations_done(void);
+
 #endif

@@ -9,7 +9,7 @@ int32_t __real_host_sys_restart(uint32_t scope);
 int32_t __wrap_host_sys_restart(uint32_t scope) {
   replay_port("sys_restart");
   replay_u32("scope", scope);
-  if (!replay_is_same()) {
+  if (!replay_is_same() || replay_answer() < 0) {
     return replay_answer();
   }
   return __real_host_sys_restart(scope);
@@ -42,7 +42,7 @@ int32_t __wrap_host_sys_panic(
   replay_in("file", file, file_size);
   replay_u32("line", line);
   replay_u32("column", column);
-  if (!replay_is_same()) {
+  if (!replay_is_same() || replay_answer() < 0) {
     return replay_answer();
   }
   return __real_host_sys_panic(message, message_size, file, file_size, line, column);

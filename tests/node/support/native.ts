@@ -30,6 +30,8 @@ const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
  */
 const WASM3_OPTIONS = ["-std=gnu11", "-g", "-O2", "-w", "-fsanitize=address"];
 
+const RENAMED = ["-DProfileHit=wasm3_hit", "-Dm3_PrintProfilerInfo=wasm3_print"];
+
 const hasCompiler = spawnSync("gcc", ["--version"]).status === 0;
 const given = process.env["WASM3_SOURCE"];
 const isMissing = !hasCompiler || (given === undefined && !existsSync(ARCHIVE));
@@ -91,6 +93,30 @@ export function buildNative(
   const { source, objects } = wasm3();
   const options = [...SANITIZERS, ...defines, "-isystem", source];
   compileStrict(program, [...sources, ...objects], options);
+}
+
+/**
+ * The same without sanitizers, and with a wasm3 that counts its operations
+ * (host-esp32/linux/replay/operations.c): for figures.
+ */
+export function buildCounting(
+  program: string,
+  sources: readonly string[],
+  options: readonly string[],
+): void {
+  const { source } = wasm3();
+  const files = readdirSync(source).filter((name) => /^m3_(?!api_).*\.c$/.test(name));
+  const folder = mkdtempSync(join(tmpdir(), "iot32-counting-"));
+  const counting = ["-O2", "-Dd_m3EnableOpProfiling=1"];
+  for (const name of files) {
+    // Its own counter goes under other names: it prints, and cannot be asked.
+    const own = name === "m3_exec.c" ? RENAMED : [];
+    const all = ["-std=gnu11", "-w", ...counting, ...own, "-I", source, "-c", join(source, name)];
+    execFileSync("gcc", all, { cwd: folder, stdio: "pipe" });
+  }
+  const objects = readdirSync(folder).map((name) => join(folder, name));
+  compileStrict(program, [...sources, ...objects], [...counting, ...options, "-isystem", source]);
+  rmSync(folder, { recursive: true });
 }
 
 /** Compiles our sources, which need no wasm3, with every warning and these options. */

@@ -5,12 +5,27 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildNative, cFiles, compileObjects, HOST_ABI, HOST_LINUX } from "./native.js";
+import {
+  buildCounting,
+  buildNative,
+  cFiles,
+  compileObjects,
+  HOST_ABI,
+  HOST_LINUX,
+} from "./native.js";
 
 const THUNKS = join(HOST_ABI, "host_abi_link.c");
 const SHARED = ["hash.c", "os.c", "trace_words.c"].map((name) => join(HOST_LINUX, name));
 /** As in host-esp32/linux/CMakeLists.txt. */
 const WRAP = "-Wl,--wrap=host_sys_restart,--wrap=host_sys_panic";
+
+const portable = cFiles(HOST_ABI).filter((file) => file !== THUNKS);
+const sources = [...portable, ...SHARED, ...cFiles(join(HOST_LINUX, "replay"))];
+
+/** Builds a program that counts what the interpreter does, for its option --usage. */
+export function buildCountingReplay(program: string): void {
+  buildCounting(program, [THUNKS, ...sources], [WRAP]);
+}
 
 export interface Replayed {
   readonly status: number | null;
@@ -26,8 +41,6 @@ export class NativeReplay {
 
   /** Compiles it in this folder, where its files go too. */
   constructor(private readonly folder: string) {
-    const portable = cFiles(HOST_ABI).filter((file) => file !== THUNKS);
-    const sources = [...portable, ...SHARED, ...cFiles(join(HOST_LINUX, "replay"))];
     this.objects = compileObjects(join(folder, "replay-objects"), sources);
     this.program = join(folder, "iot32-replay");
     buildNative(this.program, [THUNKS, ...this.objects], [WRAP]);
