@@ -23,7 +23,7 @@ export abstract class Client {
   abstract onRecord(dataset: u8, status: i32): void;
   /** An event of the host's that no machine of system/ knows, or TICK when Timer.OTA is due. */
   onHostEvent(_kind: i32, _a: i32, _b: i32, _payload: usize, _size: i32): void {}
-  /** Calls the application's callbacks that are due. */
+  /** Calls the application's callbacks that are due, and collects behind each. */
   deliver(): void {}
 }
 
@@ -76,7 +76,7 @@ export function run(): void {
   let each = first;
   while (each !== null) {
     each.deliver();
-    __collect();
+    __collectNew();
     each.pump();
     each = each.next;
   }

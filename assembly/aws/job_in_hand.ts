@@ -286,6 +286,7 @@ export function deliver(): void {
   if (mustCancel) {
     mustCancel = false;
     if (worker !== null) worker!.cancel();
+    __collect();
   }
   if (mustStart) {
     mustStart = false;

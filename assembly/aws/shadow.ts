@@ -468,6 +468,7 @@ class Shadows extends Client {
       if (!elements.has(i, Mark.CHANGED)) continue;
       elements.unmark(i, Mark.CHANGED);
       changed(i);
+      __collect();
     }
   }
 }

@@ -23,6 +23,8 @@ let top: usize = 0;
 let epoch: u32 = 0;
 /** Reached objects whose members have not been visited, linked through their headers. */
 let grey: usize = 0;
+/** An object was made since the last collection. */
+let hasNew: bool = false;
 
 function initialize(): void {
   bottom = ((__heap_base + WORD + 15) & ~15) - WORD;
@@ -96,6 +98,7 @@ export function __realloc(pointer: usize, size: usize): usize {
 // @ts-ignore: decorator
 @global @unsafe
 export function __new(size: usize, id: i32): usize {
+  hasNew = true;
   const header = allocate(HEADER + size, USED | OBJECT);
   store<u32>(header, 0);
   store<i32>(header, id, 8);
@@ -141,6 +144,7 @@ export function __visit(pointer: usize, cookie: i32): void {
 // @ts-ignore: decorator
 @global @unsafe
 export function __collect(): void {
+  hasNew = false;
   epoch++;
   __visit_globals(0);
   while (grey) {
@@ -154,4 +158,11 @@ export function __collect(): void {
     if (isLost) store<usize>(block, word & ~FLAGS);
     block += word & ~FLAGS;
   }
+}
+
+/** Collects where objects were made since the last time: most steps make none. */
+// @ts-ignore: decorator
+@global @unsafe
+export function __collectNew(): void {
+  if (hasNew) __collect();
 }
