@@ -3,6 +3,9 @@
 // same trace: time is the script's, randomness a sequence, and there is one thread.
 //
 //     iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy] [--code BYTES]
+//                 [--redact]
+//
+// With --redact the trace is as a chip writes it, without secrets.
 //
 // Script:                          Comments in the trace:
 //     boot [REASON]                    # trap TRAPS KIND MS TEXT   a trap, or a module refused
@@ -24,6 +27,7 @@
 #include "module_slots.h"
 #include "os.h"
 #include "trace.h"
+#include "trace_redact.h"
 #include "trace_words.h"
 
 enum { LINE_BYTES = 2 * HOST_INBOX_BYTES + 128, QUEUE_EVENTS = 16, VALUE_STACK_BYTES = 8192 };
@@ -43,6 +47,7 @@ static struct {
 } state;
 
 static struct trace trace;
+static const struct trace_redactor *redactor;
 
 static void write_text(void *context, const char *text, size_t size) {
   (void)context;
@@ -253,6 +258,8 @@ static void read_arguments(int argc, char **argv) {
     const bool has_value = i + 1 < argc;
     if (strcmp(argv[i], "--lazy") == 0) {
       options.module.is_compiled_at_load = false;
+    } else if (strcmp(argv[i], "--redact") == 0) {
+      redactor = trace_redactor();
     } else if (strcmp(argv[i], "--code") == 0 && has_value) {
       options.module.code_bytes_max = (uint32_t)strtoul(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--flash") == 0 && has_value) {
@@ -270,7 +277,8 @@ static void read_arguments(int argc, char **argv) {
 int main(int argc, char **argv) {
   static char line[LINE_BYTES];
   if (argc < 2) {
-    fail("usage: iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy]");
+    fail("usage: iot32-linux MODULE [--flash FILE] [--config FILE] [--memory BYTES] [--lazy] "
+         "[--code BYTES] [--redact]");
   }
   adapter.module = read_file(argv[1]);
   hash_sha256(adapter.module.bytes, adapter.module.size, adapter.firmware_id);
@@ -279,7 +287,7 @@ int main(int argc, char **argv) {
     fail("the flash file cannot be used");
   }
   os_use_scripted_clock(0);
-  trace_begin(&trace, write_text, NULL, NULL);
+  trace_begin(&trace, write_text, NULL, redactor);
   while (fgets(line, sizeof line, stdin) != NULL) {
     obey(line);
   }

@@ -4,13 +4,12 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { Event } from "../../host-node/src/abi.js";
-import { TraceRedactor } from "../../host-node/src/trace/redact.js";
 import { claimDocument, identities, thingDocument } from "./support/identities.js";
 import { moduleBytesOf } from "./support/module_cache.js";
+import { orders } from "./support/orders.js";
 import { OWNERSHIP_TOKEN, ScriptedAws } from "./support/scripted_aws.js";
-import { type DeviceOptions, ScriptedDevice } from "./support/scripted_host.js";
 import { seededRandom } from "./support/seeded_random.js";
-import { replay, Trace } from "./support/traced_device.js";
+import { redacted, replay, type Trace } from "./support/traced_device.js";
 
 const PASSWORD = 'sec"ret\\ä';
 /** Pieces of the keys, which stand in documents, messages and flash in whatever division. */
@@ -30,22 +29,6 @@ let module: Uint8Array;
 before(async () => {
   module = await moduleBytesOf("debug", "puppet");
 });
-
-/** A device whose trace goes through the redactor. */
-function traced(options: DeviceOptions): { device: ScriptedDevice; trace: Trace } {
-  const trace = new Trace(
-    new TraceRedactor({
-      flash: (offset, bytes) => device.flash.read(offset, bytes),
-      config: (offset, bytes) => {
-        const part = device.document.subarray(offset, offset + bytes.length);
-        bytes.set(part);
-        return part.length;
-      },
-    }),
-  );
-  const device: ScriptedDevice = new ScriptedDevice({ ...options, hooks: trace.writer.hooks });
-  return { device, trace };
-}
 
 function expectReplay({ lines }: Trace): void {
   for (const line of lines) {
@@ -68,24 +51,33 @@ function claim(method: string): ReturnType<typeof claimDocument> {
 }
 
 test("life_with_a_document_and_the_next_one_are_replayed", () => {
-  const { device, trace } = traced({ document: thing() });
+  const { device, trace } = redacted({ document: thing() });
   device.online().powerOff().online();
   assert.equal(device.joins[0]!.password, PASSWORD);
   expectReplay(trace);
 });
 
 test("life_that_finds_its_records_in_flash_is_replayed", () => {
-  const { device } = traced({ document: thing() });
+  const { device } = redacted({ document: thing() });
   device.online();
-  const later = traced({ document: thing(), flash: device.flash.nor });
+  const later = redacted({ document: thing(), flash: device.flash.nor });
   later.device.online();
   assert.equal(later.device.eventsOf(Event.CONFIGURATION_APPLIED).length, 0);
   expectReplay(later.trace);
 });
 
+test("document_that_escapes_each_slash_of_its_key_is_replayed", () => {
+  const document = JSON.stringify(thing()).replaceAll("/", "\\/");
+  const { device, trace } = redacted({ document });
+  device.online().powerOff().online();
+  assert.equal(device.broker.connects.at(-1)!.privateKey, identities.thing.privateKey);
+  assert.ok(/^[^-].*\//m.test(identities.thing.privateKey), "a key without a slash");
+  expectReplay(trace);
+});
+
 for (const method of ["keys", "csr"]) {
   test(`provisioning_by_${method}_and_the_life_after_it_are_replayed`, () => {
-    const { device, trace } = traced({ document: claim(method) });
+    const { device, trace } = redacted({ document: claim(method) });
     new ScriptedAws(device);
     device.boot().untilEvent(Event.PROVISIONED);
     device.untilEvent(Event.MQTT_CONNECTED);
@@ -94,10 +86,21 @@ for (const method of ["keys", "csr"]) {
   });
 }
 
+test("record_of_an_application_in_which_a_member_is_replaced_is_replayed", () => {
+  const { device, trace } = redacted({});
+  device.online();
+  device.order(orders.flashWrite(0, '{"password":"of the application"}'));
+  device.settle().powerOff().online();
+  device.order(orders.flashRead(0, 32));
+  const writes = trace.lines.filter((line) => line.startsWith("< flash_write "));
+  assert.ok(writes.some((line) => /'\{"password":"'\+70\*18\+/.test(line)));
+  expectReplay(trace);
+});
+
 test("provisioning_that_power_cuts_interrupt_is_replayed", () => {
   let damages = 0;
   for (let operation = 0; ; operation++) {
-    const { device, trace } = traced({ document: claim("keys") });
+    const { device, trace } = redacted({ document: claim("keys") });
     new ScriptedAws(device);
     device.flash.nor.armPowerCut(operation, "half", seededRandom(operation));
     const isWhole = device.survives(() => {

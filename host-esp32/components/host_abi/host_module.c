@@ -1,8 +1,8 @@
 // Loads a module into wasm3 0.5 or newer and steps it. Three things are not public in wasm3: the
 // limit of linear memory, memory that is taken beforehand, and giving compiled code back; for them
-// m3_env.h is included, with the same macros as wasm3 itself was built with. After a trap nothing of the runtime is called
-// any more: the call site of a function that failed to compile would jump into a struct (see
-// docs/decisions/0006-compile-when-called.md). Called by host_loop.c.
+// m3_env.h is included, with the same macros as wasm3 itself was built with. After a trap nothing
+// of the runtime is called any more: the call site of a function that failed to compile would jump
+// into a struct (see docs/decisions/0006-compile-when-called.md). Called by host_loop.c.
 
 #include "host_module.h"
 

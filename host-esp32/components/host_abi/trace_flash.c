@@ -72,7 +72,7 @@ static bool is_key(uint8_t dataset) {
 
 static bool hides_checksums(uint8_t dataset) {
   return dataset == HOST_DATASET_CONFIGURATION || dataset == HOST_DATASET_SYSTEM_STATUS ||
-         is_key(dataset);
+         dataset == HOST_DATASET_APPLICATION || is_key(dataset);
 }
 
 static bool is_label(struct trace_key *key, uint8_t byte) {

@@ -1,8 +1,9 @@
 // The records partition of a replay; the twin of host-node/src/trace/replay_flash.ts. A trace hides
-// the two checksums of a record that holds a secret (docs/TRACES.md, "Flash"): zeros stand for them,
-// and the payload is not what they were made of. So that the core finds its records whole, what it
-// reads gets checksums that fit what the trace shows, and what it writes is compared without them.
-// A picture of the partition is kept, as the trace has shown it.
+// the two checksums of a record that may hold a secret (docs/TRACES.md, "Flash"): zeros stand for
+// them, and the payload is not what they were made of. So that the core finds its records whole,
+// what it reads gets checksums that fit what the trace shows, or one that does not where the trace
+// says that the payload was damaged; what it writes is compared without them. A picture of the
+// partition is kept, as the trace has shown it.
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,9 @@ enum {
   SECTOR_BYTES = HOST_FLASH_SECTOR_BYTES,
   SECTORS_MAX = 1024,
 };
+
+/* In the place of the payload's checksum: the payload has another one. */
+#define DAMAGED UINT32_MAX
 
 struct sector {
   uint8_t bytes[SECTOR_BYTES];
@@ -67,9 +71,10 @@ static bool is_record(const uint8_t *header, uint32_t offset) {
 
 /* Whether these 16 bytes stand for a header whose checksums are hidden. */
 static bool is_hidden(const uint8_t *header, uint32_t offset) {
+  const uint32_t checksum = get_u32(header + PAYLOAD_CRC_AT);
   return is_record(header, offset) &&
          (header[1] & ~TOMBSTONE) <= HOST_DATASET_APPLICATION &&
-         get_u32(header + PAYLOAD_CRC_AT) == 0 && get_u32(header + HEADER_CRC_AT) == 0;
+         (checksum == 0 || checksum == DAMAGED) && get_u32(header + HEADER_CRC_AT) == 0;
 }
 
 /* The header's checksum is seeded with its place. */
@@ -208,31 +213,15 @@ static uint32_t payload_checksum(uint32_t offset, uint32_t size) {
   return crc32(payload.content.bytes, size, 0);
 }
 
-/* A header that was there before, the same but for its checksums, fits also where power went before
- * its payload was whole: the core finds the damage that the device found. */
-static bool recall(const uint8_t *known, uint32_t offset, uint8_t *header) {
-  if (known == NULL || !is_sealed(known, offset) || memcmp(known, header, PAYLOAD_CRC_AT) != 0) {
-    return false;
-  }
-  memcpy(header, known, UNIT_BYTES);
-  return true;
-}
-
 /* Checksums that fit, unless it only looks like a header. */
 static void complete(uint8_t *header, uint32_t offset) {
-  if (is_header_place(offset)) {
+  if (!is_header_place(offset)) {
+    return;
+  }
+  if (get_u32(header + PAYLOAD_CRC_AT) != DAMAGED) {
     put_u32(header + PAYLOAD_CRC_AT, payload_checksum(offset + UNIT_BYTES, payload_bytes(header)));
-    put_u32(header + HEADER_CRC_AT, crc32(header, HEADER_CRC_AT, offset));
   }
-}
-
-/* Looks at what was known before it learns what is shown. */
-static void recall_all(uint32_t offset, uint8_t *bytes, uint32_t size) {
-  for (uint32_t i = -offset % UNIT_BYTES; i + UNIT_BYTES <= size; i += UNIT_BYTES) {
-    if (is_hidden(bytes + i, offset + i)) {
-      recall(unit_at(offset + i), offset + i, bytes + i);
-    }
-  }
+  put_u32(header + HEADER_CRC_AT, crc32(header, HEADER_CRC_AT, offset));
 }
 
 void flash_answer(uint32_t offset, const uint8_t *shown, uint32_t size, uint8_t *bytes) {
@@ -240,7 +229,6 @@ void flash_answer(uint32_t offset, const uint8_t *shown, uint32_t size, uint8_t 
     return;
   }
   memcpy(bytes, shown, size);
-  recall_all(offset, bytes, size);
   flash_written(offset, bytes, size);
   for (uint32_t i = -offset % UNIT_BYTES; i + UNIT_BYTES <= size; i += UNIT_BYTES) {
     if (is_hidden(bytes + i, offset + i)) {

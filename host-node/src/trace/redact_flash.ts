@@ -42,6 +42,13 @@ const PASSWORD_END = PASSWORD_AT + 64;
 const MIRROR_UNITS_AT = 3;
 const MIRROR_BYTES_MIN = 208;
 
+/** Datasets, beside those of keys, that may hold what is replaced. */
+const HIDING: readonly number[] = [
+  Dataset.CONFIGURATION,
+  Dataset.SYSTEM_STATUS,
+  Dataset.APPLICATION,
+];
+
 /** Its size is an i32. */
 const PARTITION_BYTES_MAX = 0x7fffffff;
 const PIECE_BYTES = 64;
@@ -54,7 +61,7 @@ const Unit = { PLAIN: 0, UNKNOWN: 1, HEADER: 2, PAYLOAD: 3 } as const;
 
 /** Whether the checksums in a header of this dataset are written as zero, or 0xff where wrong. */
 export function hidesChecksums(dataset: number): boolean {
-  return dataset === Dataset.CONFIGURATION || dataset === Dataset.SYSTEM_STATUS || isKey(dataset);
+  return HIDING.includes(dataset) || isKey(dataset);
 }
 
 function isKey(dataset: number): boolean {

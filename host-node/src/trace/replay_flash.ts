@@ -14,6 +14,7 @@ const DATASET_MAX = 7;
 const SIZE_AT = 2;
 const PAYLOAD_CRC_AT = 8;
 const HEADER_CRC_AT = 12;
+const ERASED = 0xff;
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
@@ -108,13 +109,12 @@ export class ReplayFlash {
     this.calls = lines.flatMap((line) => (line.what === "call" ? flashCall(line) : []));
   }
 
-  /** As FlashPort.read, of what is known; NOT_FOUND when some of it is not. */
+  /** As FlashPort.read; what is not known, as behind an erase, is erased. */
   read(offset: number, bytes: Uint8Array): number {
     for (let index = 0; index < bytes.length; index++) {
       const at = (offset + index) % FLASH_SECTOR_BYTES;
       const sector = this.sectors.get(sectorOf(offset + index));
-      if (sector?.known[at] !== 1) return Status.NOT_FOUND;
-      bytes[index] = sector.bytes[at]!;
+      bytes[index] = sector?.known[at] === 1 ? sector.bytes[at]! : ERASED;
     }
     return Status.OK;
   }

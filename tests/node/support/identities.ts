@@ -1,5 +1,5 @@
-// Real PEM for configuration documents and provisioning answers, from tests/fixtures, so that a trace
-// is the same in each run; and the documents themselves. The scripted broker does not verify
+// Real PEM for configuration documents and provisioning answers, from tests/fixtures, so that a
+// trace is the same in each run; and the documents themselves. The scripted broker does not verify
 // certificates: it tells identities apart by their text.
 
 import { readFileSync } from "node:fs";

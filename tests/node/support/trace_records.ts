@@ -6,6 +6,8 @@ import { crc32 } from "../../../host-node/src/crc32.js";
 import { SECTOR_BYTES, UNIT_BYTES } from "../../../host-node/src/ports/nor.js";
 import type { FlashReader } from "../../../host-node/src/trace/redact_flash.js";
 
+import { bytesOfToken, wordsOf } from "./trace_text.js";
+
 const HEADER_CRC_AT = 12;
 /** A piece of a secret that is as long as this is one too many. */
 const PIECE_BYTES = 8;
@@ -97,6 +99,16 @@ export function piecesOfKeys(
     });
   const known = piecesOf(...bodies(certificates));
   return new Set([...piecesOf(...bodies(keys))].filter((piece) => !known.has(piece)));
+}
+
+/** The payload or the slices of a line of a trace, without those that are empty. */
+export function bytesIn(line: string): Buffer[] {
+  if (!/^[<>] /.test(line)) return [];
+  return wordsOf(line)
+    .slice(line.startsWith(">") ? 5 : 2)
+    .map((word) => word.replace(/^\[\d+\]/, ""))
+    .filter((word) => /^['0-9a-f]/.test(word))
+    .map((word) => bytesOfToken(word));
 }
 
 export function assertHidden(bytes: Uint8Array, pieces: ReadonlySet<string>, where = ""): void {
