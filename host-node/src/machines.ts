@@ -1,7 +1,8 @@
 // Reads the state machines of the core out of their sources: every array between "// machine: NAME"
 // and its END, a row a line {state, input, action, next}. The tables are the machines, so what is
-// read here is what runs. Used for the diagrams (scripts/machines), for the coverage of transitions,
-// which finds a table in memory by its bytes, and for the states of a module that is replayed.
+// read here is what runs. Used for the diagrams (scripts/machines), for the coverage of
+// transitions, which finds a table in memory by its bytes, and for the states of a module that is
+// replayed.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
-// What a scenario runs on. V8 plays it against the world and records; wasm3, with the loop, the queue
-// and the thunks of the chip's host, repeats the recording: it makes the same calls with the same
-// arguments at the same time, or the run fails. Twice, because a chip compiles functions when they
-// are called, and may have to give them back and compile them again.
+// What a scenario runs on. V8 plays it against the world and records; wasm3, with the loop, the
+// queue and the thunks of the chip's host, repeats the recording: it makes the same calls with the
+// same arguments at the same time, or the run fails. Twice, because a chip compiles functions when
+// they are called, and may have to give them back and compile them again.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ import { type Application, Stage } from "./scenario.js";
 
 const DEBUG_MEMORY = ["--memory", "65536"];
 
-/** The bytes under test: the sample as it is shipped to a chip, the obedient one with its checks. */
+/** The bytes under test: the sample as it is shipped to a chip, the obedient one with checks. */
 export function bytesOf(application: Application): Promise<Uint8Array> {
   if (application === "all") return sampleBytesOf("esp32", application);
   return moduleBytesOf("debug", application);

@@ -1,6 +1,6 @@
-// What a module may cost (budgets.json), and what it does cost. The limits stand a little above what
-// was measured when they were set: they are there to be noticed, and raised by a decision. What a
-// chip has is another question, which docs/ESP32.md answers.
+// What a module may cost (budgets.json), and what it does cost. The limits stand a little above
+// what was measured when they were set: they are there to be noticed, and raised by a decision.
+// What a chip has is another question, which docs/ESP32.md answers.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
-// What a module costs in wasm3, counted and not timed: operations of the interpreter for each kind of
-// event, functions that are compiled, bytes of compiled code and of heap. The interpreter is wasm3 on
-// a machine of 64 bits, where compiled code takes twice the bytes that it takes on a chip; the limit
-// of compiled code (host_module.h, code_bytes_max) is therefore twice the chip's, too.
+// What a module costs in wasm3, counted and not timed: operations of the interpreter for each kind
+// of event, functions that are compiled, bytes of compiled code and of heap. The interpreter is
+// wasm3 on a machine of 64 bits, where compiled code takes twice the bytes that it takes on a chip;
+// the limit of compiled code (host_module.h, code_bytes_max) is therefore twice the chip's, too.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

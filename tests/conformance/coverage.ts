@@ -1,5 +1,5 @@
-// Which transitions of the state tables the scenarios take. A build of the same sources with another
-// util/machine.ts tells each row that is taken; a table is known by its bytes in memory.
+// Which transitions of the state tables the scenarios take. A build of the same sources with
+// another util/machine.ts tells each row that is taken; a table is known by its bytes in memory.
 
 import { type Machine, readMachines } from "../../host-node/src/machines.js";
 import { packageRoot } from "../../host-node/src/package_root.js";

@@ -1,6 +1,6 @@
-// The expected traces, under version control: what a reviewer reads when behaviour changes. Left out
-// of a file are the name of the module, which changes with each build, and the lines that only read
-// (a mount reads the whole partition); a digest in the last line vouches for those.
+// The expected traces, under version control: what a reviewer reads when behaviour changes. Left
+// out of a file are the name of the module, which changes with each build, and the lines that only
+// read (a mount reads the whole partition); a digest in the last line vouches for those.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

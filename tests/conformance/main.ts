@@ -1,6 +1,6 @@
-// `npm run conformance [-- part of a name ...] [--create]`: plays the scenarios in V8, repeats each in
-// wasm3, says what differs, and which transitions of the state tables no scenario takes. --create
-// rewrites the expected traces: review decides whether they are right.
+// `npm run conformance [-- part of a name ...] [--create]`: plays the scenarios in V8, repeats each
+// in wasm3, says what differs, and which transitions of the state tables no scenario takes.
+// --create rewrites the expected traces: review decides whether they are right.
 
 import { skipWithoutNative } from "../node/support/native.js";
 import { Wasm3Adapters } from "./adapters.js";

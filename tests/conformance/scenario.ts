@@ -60,7 +60,7 @@ export function expectEvent(world: World, event: number, value?: number): void {
 const RECORD = 0x52;
 const PLACES = 3;
 
-/** When this is told for the first time, the next SYSTEM_STATUS record fails in each of its places. */
+/** When this is first told, the next SYSTEM_STATUS record fails in each of its places. */
 export function statusFailsOn(world: World, event: number, value: number): void {
   let left = 0;
   world.onEvent = (told, what) => {

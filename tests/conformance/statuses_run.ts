@@ -1,5 +1,5 @@
-// Plays every status of every import in V8, repeats the courses of each import in wasm3, and compares
-// what came of them with traces/statuses.txt.
+// Plays every status of every import in V8, repeats the courses of each import in wasm3, and
+// compares what came of them with traces/statuses.txt.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -35,7 +35,7 @@ export interface WorldOptions extends UpdateDeviceOptions {
   /** Bytes of the module under test. */
   readonly bytes: Uint8Array;
   readonly hooks: CoreHooks;
-  /** Hears the rows that are taken, where the module tells them: its table in memory, its number. */
+  /** Hears the rows that are taken, where the module tells them: table in memory, and number. */
   readonly onRow?: (table: Uint8Array, row: number) => void;
   readonly document?: DocumentContent | string | null;
 }

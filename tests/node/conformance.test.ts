@@ -1,6 +1,6 @@
-// All scenarios of tests/conformance, with their expected traces, in V8 and in wasm3; every status of
-// every import; coverage of the state tables. `npm run conformance` is the same by hand, and tells
-// more.
+// All scenarios of tests/conformance, with their expected traces, in V8 and in wasm3; every status
+// of every import; coverage of the state tables. `npm run conformance` is the same by hand, and
+// tells more.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

@@ -9,8 +9,9 @@
 // device was, and the loop makes the same BOOT of it. TICKs are the loop's own: one that it does
 // not want is a difference, unless --early-ticks says that the trace is of a host that queues them.
 //
-// With --usage a comment follows each step: its event, the operations that wasm3 executed, functions
-// compiled, bytes of compiled code, and bytes of heap that the module takes, linear memory included.
+// With --usage a comment follows each step: its event, the operations that wasm3 executed,
+// functions compiled, bytes of compiled code, and bytes of heap that the module takes, linear
+// memory included.
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -158,7 +159,8 @@ static void tell_usage(void) {
   char text[160];
   snprintf(text, sizeof text, "usage %s %" PRIu64 " %" PRIu32 " %" PRIu32 " %zu",
            host_abi_event_name(state.kind), operations_done() - state.operations_before,
-           usage.functions_compiled, usage.code_bytes, mallinfo2().uordblks - state.heap_before_load);
+           usage.functions_compiled, usage.code_bytes,
+           mallinfo2().uordblks - state.heap_before_load);
   trace_comment(&replay_output, text);
 }
 

@@ -1,6 +1,6 @@
-// Counts the operations that wasm3 executes: its profiler calls ProfileHit at the end of each one that
-// goes on with the next (calls and branches are not told). Where wasm3 is built without its profiler
-// nobody calls, and the count stays 0.
+// Counts the operations that wasm3 executes: its profiler calls ProfileHit at the end of each one
+// that goes on with the next (calls and branches are not told). Where wasm3 is built without its
+// profiler nobody calls, and the count stays 0.
 
 #include "replay.h"
 #include "wasm3.h"

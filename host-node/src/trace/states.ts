@@ -1,6 +1,6 @@
-// In which states a device is. What it has told: the core reports what happens to it by log_event, and
-// replay.ts hears two of them, the device of the trace and the module that it runs. And what its
-// state machines say: a module that was built with names is made to export the variable of each
+// In which states a device is. What it has told: the core reports what happens to it by log_event,
+// and replay.ts hears two of them, the device of the trace and the module that it runs. And what
+// its state machines say: a module that was built with names is made to export the variable of each
 // (watchStates), and its code stays what it is.
 
 import { Event, JobStatus, Mode, nameOf, OtaState, ProvisioningStep, statusText } from "../abi.js";
@@ -99,7 +99,7 @@ export function watchStates(named: Uint8Array): Uint8Array {
   return exportGlobals(named, new Map(globals));
 }
 
-/** States of the machines of a core that is not in the middle of a step; none without watchStates. */
+/** States of the machines of a core between two steps; none without watchStates. */
 export function machineStates(core: Core): MachineState[] {
   return allMachines().flatMap(({ name, states }) => {
     const value = core.peek(`${EXPORTED}${name}`);
