@@ -62,9 +62,11 @@ static void run_core(void *context) {
     ESP_LOGE(TAG, "no memory for the queue");
     esp_restart();
   }
+  const unsigned long before = esp_get_free_heap_size();
   /* Loads the module and queues BOOT; an import is called in the next round at the earliest. */
   (void)host_loop_round(0);
-  ESP_LOGI(TAG, "module loaded, %lu bytes of memory free", (unsigned long)esp_get_free_heap_size());
+  ESP_LOGI(TAG, "module loaded, %lu bytes of memory free, %lu before",
+           (unsigned long)esp_get_free_heap_size(), before);
   if (!start_network()) {
     ESP_LOGE(TAG, "the device runs without a network");
   }
