@@ -17,6 +17,17 @@
 import { Dataset } from "../abi.js";
 import { crc32 } from "../crc32.js";
 import { SECTOR_BYTES, UNIT_BYTES } from "../ports/nor.js";
+import {
+  datasetOf,
+  extentOf,
+  HEADER_CRC_AT,
+  isRecord,
+  isSealed,
+  PAYLOAD_CRC_AT,
+  payloadBytes,
+  SECTOR,
+  viewOf,
+} from "./record_header.js";
 import { Mask, TextMask } from "./redact_text.js";
 
 /** Fills `bytes` from this offset of the partition; a negative Status when it cannot. */
@@ -28,13 +39,7 @@ export interface DocumentChecksums {
   readonly shown: number;
 }
 
-/** Where assembly/flash/record.ts, system/configuration.ts and aws/progress.ts put things. */
-const RECORD = 0x52;
-const SECTOR = 0x53;
-const TOMBSTONE = 0x80;
-const SIZE_AT = 2;
-const CHECKSUM_AT = 8;
-const HEADER_CRC_AT = 12;
+/** Where system/configuration.ts and aws/progress.ts put things. */
 const DOCUMENT_CRC_AT = 4;
 const DOCUMENT_CRC_END = DOCUMENT_CRC_AT + 4;
 const PASSWORD_AT = 48;
@@ -69,9 +74,7 @@ function isKey(dataset: number): boolean {
 }
 
 const isErased = (unit: Uint8Array): boolean => unit.every((byte) => byte === ERASED);
-const u16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
-const u32 = (bytes: Uint8Array, at: number): number =>
-  (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
+const u32 = (bytes: Uint8Array, at: number): number => viewOf(bytes).getUint32(at, true);
 
 const BEGIN = Buffer.from("BEGIN ");
 const END = Buffer.from("END ");
@@ -202,19 +205,18 @@ export class FlashMask {
   /** Says what the unit at `at` is, which is in no record before it. */
   private classify(at: number): void {
     const unit = this.view(at, UNIT_BYTES);
-    const isSealed = u32(unit, HEADER_CRC_AT) === crc32(unit.subarray(0, HEADER_CRC_AT), at);
-    const room = SECTOR_BYTES - (at % SECTOR_BYTES) - UNIT_BYTES;
+    const isHeader = isSealed(unit, at);
     this.end = 0;
-    if (isSealed && unit[0] === RECORD && u16(unit, SIZE_AT) <= room) {
+    if (isHeader && isRecord(unit, at)) {
       this.unit = Unit.HEADER;
       this.payload = at + UNIT_BYTES;
-      this.size = u16(unit, SIZE_AT);
-      this.end = this.payload + Math.ceil(this.size / UNIT_BYTES) * UNIT_BYTES;
-      this.dataset = unit[1]! & ~TOMBSTONE;
-      this.checksum = u32(unit, CHECKSUM_AT);
+      this.size = payloadBytes(unit);
+      this.end = at + extentOf(unit);
+      this.dataset = datasetOf(unit);
+      this.checksum = u32(unit, PAYLOAD_CRC_AT);
     } else {
-      const isHeader = isSealed && unit[0] === SECTOR && at % SECTOR_BYTES === 0;
-      this.unit = isHeader || isErased(unit) ? Unit.PLAIN : Unit.UNKNOWN;
+      const isTop = isHeader && unit[0] === SECTOR && at % SECTOR_BYTES === 0;
+      this.unit = isTop || isErased(unit) ? Unit.PLAIN : Unit.UNKNOWN;
     }
   }
 
@@ -262,7 +264,7 @@ export class FlashMask {
   }
 
   private ofHeader(at: number, byte: number): number {
-    if (at < CHECKSUM_AT || !hidesChecksums(this.dataset)) return byte;
+    if (at < PAYLOAD_CRC_AT || !hidesChecksums(this.dataset)) return byte;
     return at < HEADER_CRC_AT && !this.isGood ? 0xff : 0;
   }
 

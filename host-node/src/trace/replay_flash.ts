@@ -7,31 +7,20 @@
 import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES, Status } from "../abi.js";
 import { crc32 } from "../crc32.js";
 import { type CallLine, isFilled, type TraceLine } from "./lines.js";
+import {
+  datasetOf,
+  extentOf,
+  HEADER_CRC_AT,
+  headerChecksum,
+  isRecord,
+  isSealed,
+  PAYLOAD_CRC_AT,
+  payloadBytes,
+  viewOf,
+} from "./record_header.js";
 
-const RECORD = 0x52;
-const TOMBSTONE = 0x80;
 const DATASET_MAX = 7;
-const SIZE_AT = 2;
-const PAYLOAD_CRC_AT = 8;
-const HEADER_CRC_AT = 12;
 const ERASED = 0xff;
-
-const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-
-const payloadBytes = (header: Uint8Array): number => viewOf(header).getUint16(SIZE_AT, true);
-
-/** Bytes of flash that the record of this header takes. */
-function extentOf(header: Uint8Array): number {
-  const units = Math.ceil(payloadBytes(header) / FLASH_UNIT_BYTES);
-  return (1 + units) * FLASH_UNIT_BYTES;
-}
-
-/** Whether a record with this header ends inside its sector. */
-function isRecord(header: Uint8Array, offset: number): boolean {
-  return (
-    header[0] === RECORD && (offset % FLASH_SECTOR_BYTES) + extentOf(header) <= FLASH_SECTOR_BYTES
-  );
-}
 
 /** In place of the checksums of a record, and of one whose payload is damaged. */
 const WHOLE = Buffer.from("0000000000000000", "hex");
@@ -46,20 +35,14 @@ function isHidden(header: Uint8Array, offset: number): boolean {
   const checksums = checksumsOf(header);
   return (
     isRecord(header, offset) &&
-    (header[1]! & ~TOMBSTONE) <= DATASET_MAX &&
+    datasetOf(header) <= DATASET_MAX &&
     (areEqual(checksums, WHOLE) || areEqual(checksums, DAMAGED))
   );
 }
 
-/** The header CRC vouches for the place, too: it is seeded with its offset. */
-function headerChecksum(header: Uint8Array, offset: number): number {
-  return crc32(header.subarray(0, HEADER_CRC_AT), offset);
-}
-
-function isSealed(header: Uint8Array, offset: number): boolean {
-  const checksum = viewOf(header).getUint32(HEADER_CRC_AT, true);
-  return isRecord(header, offset) && checksum === headerChecksum(header, offset);
-}
+/** Whether a unit is the header of a record, made for this place. */
+const isWhole = (unit: Uint8Array, offset: number): boolean =>
+  isRecord(unit, offset) && isSealed(unit, offset);
 
 const areEqual = (some: Uint8Array, others: Uint8Array): boolean =>
   Buffer.compare(some, others) === 0;
@@ -187,7 +170,7 @@ export class ReplayFlash {
     let at = top + FLASH_UNIT_BYTES;
     while (at < offset) {
       const unit = this.unit(at);
-      at += unit !== null && isSealed(unit, at) ? extentOf(unit) : FLASH_UNIT_BYTES;
+      at += unit !== null && isWhole(unit, at) ? extentOf(unit) : FLASH_UNIT_BYTES;
     }
     return at === offset;
   }
