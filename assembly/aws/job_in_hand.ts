@@ -206,9 +206,13 @@ export function recallReason(reason: usize): void {
   }
 }
 
+/** The progress does not wait for its turn: something else waits for the service's answer. */
+export let isUrgent: bool = false;
+
 /** How far the job is, for its statusDetails; and (not 0) a new step timeout in minutes. */
-export function setProgress(from: usize, size: i32, timeoutMinutes: i32): void {
+export function setProgress(from: usize, size: i32, timeoutMinutes: i32, urgent: bool): void {
   if (phase() != Phase.STARTED) return;
+  isUrgent = urgent;
   progressSize = keepText(details, from, size);
   stepTimeoutMinutes = timeoutMinutes;
 }

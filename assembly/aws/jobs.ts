@@ -313,7 +313,7 @@ class Jobs extends Client {
     if (state == State.SUBSCRIBING && subscriptions.waiting() == 0 && !job.isHeld) {
       step(Input.SUBSCRIBED);
     }
-    const early = nowMs < progressMs;
+    const early = nowMs < progressMs && !job.isUrgent;
     if (job.mustReport() || (job.hasProgress() && !early)) step(Input.REPORT);
     if ((mustAsk || job.wantsDocument) && !job.isHeld) step(Input.ASK);
     let wait = dueMs;

@@ -39,7 +39,8 @@ export class Job {
    * (1 to 10080; -1 takes it back) makes the cloud give the job up when nothing comes.
    */
   progress(text: string, stepTimeoutMinutes: i32 = 0): void {
-    if (current === this) inHand.setProgress(textAt, max(toUtf8(text), 0), stepTimeoutMinutes);
+    if (current !== this) return;
+    inHand.setProgress(textAt, max(toUtf8(text), 0), stepTimeoutMinutes, false);
   }
 }
 

@@ -253,7 +253,7 @@ function showProgress(): void {
   if (now < percentTold + PERCENT_TOLD) return;
   percentTold = now;
   const end = putText(putDecimal(words, now), utf8("%"));
-  job.setProgress(words, <i32>(end - words), 0);
+  job.setProgress(words, <i32>(end - words), 0, false);
 }
 
 /** Event HTTP_DOWN. */

@@ -184,7 +184,7 @@ function objection(): u8 {
 /** Whole, and good. The answer to this report shows that the job still stands. */
 function tell(): void {
   const words = utf8("verified");
-  job.setProgress(words, textSize(words), 0);
+  job.setProgress(words, textSize(words), 0, true);
 }
 
 /** From here on, what boots next has to account for the update. */

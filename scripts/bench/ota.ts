@@ -68,7 +68,8 @@ class BenchDevice {
     const { child } = this;
     if (child === null || child.exitCode !== null) return;
     const gone = once(child, "exit");
-    child.disconnect();
+    if (child.connected) child.disconnect();
+    else child.kill();
     await gone;
   }
 
