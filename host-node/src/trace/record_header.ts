@@ -1,5 +1,5 @@
-// Headers in the records partition (docs/FLASH.md), as far as traces have to know them: the redactor
-// finds secrets by them, a replay the checksums that a trace hides.
+// Headers in the records partition (docs/FLASH.md), as far as traces have to know them: the
+// redactor finds secrets by them, a replay the checksums that a trace hides.
 
 import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES } from "../abi.js";
 import { crc32 } from "../crc32.js";
