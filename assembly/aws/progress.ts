@@ -2,8 +2,8 @@
 // step of provisioning, the thing name that it led to, and the job that the application works on.
 // The ownership token, which is needed for an hour at most, is in flash only, behind the mirror.
 //
-//   0         2      3        4           6   8            136   208   256
-//   | version | step | mirror | name size | - | thing name | job | ota | token, where the step has one
+//   0         2      3        4           6       7   8            136   208   256
+//   | version | step | mirror | name size | reset | - | thing name | job | ota | token, if there is one
 //   job       0       1          2        3         4            8
 //             | phase | attempts | result | id size | execution  | id (64)
 //   ota       0       1        2      3         4        8            12     16
@@ -20,6 +20,8 @@ import { WORKSPACE } from "../kernel/workspace";
 const VERSION: u16 = 1;
 const STEP: usize = 2;
 const UNITS: usize = 3;
+/** 1: a factory reset is under way. */
+const RESETTING: usize = 6;
 const NAME_SIZE: usize = 4;
 const NAME: usize = 8;
 const JOB: usize = 136;
@@ -75,6 +77,21 @@ export function setStep(reached: u8): void {
 /** What is kept of an update belongs to the job in hand, and ends with it. */
 export function forgetUpdate(): void {
   store<u8>(ota, 0);
+}
+
+export function isResetting(): bool {
+  return load<u8>(mirror, RESETTING) != 0;
+}
+
+/** Queues the record, which says from here on that a factory reset is under way. */
+export function beginReset(): void {
+  store<u8>(mirror, 1, RESETTING);
+  write();
+}
+
+/** Puts what the record begins with at `to`. */
+export function copyTo(to: usize): void {
+  memory.copy(to, mirror, MIRROR_BYTES);
 }
 
 /** Queues the record with this step, without a token. */

@@ -143,6 +143,11 @@ function request(dataset: i32, from: usize, size: i32): void {
   run(false);
 }
 
+/** Sectors of the partition; 0 before a mount. */
+export function sectorCount(): i32 {
+  return scan.sectors;
+}
+
 /** Whether something is queued or in progress, repair work included. */
 export function busy(): bool {
   return job != Job.NONE || reclaiming || current != NONE || !queue.isEmpty();

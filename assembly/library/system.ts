@@ -4,6 +4,7 @@ import { Mode } from "../abi/host";
 import * as events from "../kernel/events";
 import { nowMs, startMs } from "../kernel/clock";
 import * as application from "../system/application";
+import * as factory from "../system/factory";
 import * as modes from "../system/modes";
 import * as restarts from "../system/restart";
 import * as root from "../system/system";
@@ -80,6 +81,16 @@ export function uptimeMs(): u64 {
 /** Restarts after `delayMs`, with the session closed and all flash operations finished. */
 export function restart(delayMs: u32 = 0): void {
   restarts.request(delayMs, utf8("asked for by the application"));
+}
+
+/**
+ * Forgets everything: configuration, certificates, keys, the thing's name, what is in flight, and the
+ * application's bytes; and overwrites them, which takes some seconds of flash. Restarts for it, and
+ * again behind it. A document that the host was built with is then applied anew. A power cut does
+ * not stop it. The thing and its certificate stay in the cloud.
+ */
+export function factoryReset(): void {
+  factory.request();
 }
 
 export function isWaitingForRestart(): bool {

@@ -31,6 +31,7 @@ import { putHex, textSize } from "../util/bytes";
 import * as wifi from "../wifi/wifi";
 import * as configuration from "./configuration";
 import { Slot } from "./configuration";
+import * as factory from "./factory";
 import * as modes from "./modes";
 import * as restart from "./restart";
 
@@ -59,8 +60,8 @@ let trapTextSize: i32 = 0;
 /** Datasets that records.mount() found, or its Status. */
 let found: i32 = 0;
 
-/** Event BOOT, whose payload this is, before anything else; the application's setup() comes between this and mount(), and
- * finds its data there already. */
+/** Event BOOT, whose payload this is, before anything else; the application's setup() comes between
+ * this and mount(), and finds its data there already. */
 export function begin(reason: u8, payload: usize, size: i32): void {
   memory.copy(mac, payload, MAC_BYTES);
   trapTextSize = min(max(size - BOOT_BYTES, 0), TRAP_TEXT_BYTES_MAX);
@@ -96,6 +97,7 @@ export function mount(): void {
   emit(Event.STORE_MOUNTED, found);
   reportCorrupt();
   progress.mount();
+  if (factory.resume()) return;
   trial.mount(resetReason);
   if (configuration.mount() != Status.OK) {
     modes.step(modes.Input.BROKEN, utf8("the stored configuration is not of this version"));
@@ -248,6 +250,10 @@ function onSession(change: u8): void {
 
 /** A record reached flash, or failed to. */
 function onRecord(dataset: u8, status: i32): void {
+  if (factory.isRunning) {
+    factory.onRecord(dataset, status);
+    return;
+  }
   emit(status < 0 ? Event.FLASH_FAILED : Event.FLASH_WRITTEN, dataset);
   configuration.onRecord(dataset, status);
   provisioning.onRecord(dataset, status);

@@ -1,6 +1,6 @@
 // Publish, subscribe, messages, records and restarts of an application, by one that obeys.
 
-import { Event, Status } from "../../../host-node/src/abi.js";
+import { Event, Mode, Status } from "../../../host-node/src/abi.js";
 import { Moment, Overflow, orders } from "../../node/support/orders.js";
 import { rest, type Scenario, type Stage } from "../scenario.js";
 import type { World } from "../world.js";
@@ -123,6 +123,15 @@ export const messageScenarios: readonly Scenario[] = [
       world.live(() => world.isConnected);
     },
   ),
+  scenario("factory_reset", "Everything is forgotten, with a power cut in the middle.", (world) => {
+    world.order(orders.factoryReset());
+    world.live(() => world.isRestarting);
+    world.document = Buffer.alloc(0);
+    world.liveFor(20);
+    world.powerOff();
+    world.live(() => world.valuesOf(Event.MODE_CHANGED).at(-1) === Mode.CONFIGURATION);
+    world.liveFor(1000);
+  }),
   scenario("timers", "Timers of the application, one and many, set and canceled.", (world) => {
     world.order(orders.every(1, 1000), orders.after(2, 1500), orders.every(3, 50));
     world.runFor(5000);

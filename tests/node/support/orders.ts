@@ -26,6 +26,7 @@ const Code = {
   FLASH_READ: 12,
   FLASH_ERASE: 13,
   STATE: 14,
+  FACTORY_RESET: 15,
   EVENT: 20,
   TIMER: 21,
 } as const;
@@ -104,6 +105,7 @@ export const orders = {
   flashRead: (at: number, size: number): Buffer => order(Code.FLASH_READ, int(at), int(size)),
   flashErase: (): Buffer => order(Code.FLASH_ERASE),
   state: (): Buffer => order(Code.STATE),
+  factoryReset: (): Buffer => order(Code.FACTORY_RESET),
 };
 
 function slice(bytes: Buffer, at: number): Buffer {

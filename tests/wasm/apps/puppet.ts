@@ -26,6 +26,7 @@ namespace Order {
   export const FLASH_READ: u8 = 12;
   export const FLASH_ERASE: u8 = 13;
   export const STATE: u8 = 14;
+  export const FACTORY_RESET: u8 = 15;
 }
 
 namespace Report {
@@ -121,6 +122,9 @@ function carryOut(order: u8): void {
       break;
     case Order.RESTART:
       system.restart(<u32>takeInt());
+      break;
+    case Order.FACTORY_RESET:
+      system.factoryReset();
       break;
     case Order.EVERY: {
       const callback = callbackOf(takeByte());
