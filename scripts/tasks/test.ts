@@ -37,6 +37,7 @@ if (suites.length === 0) throw new Error(`no test matches ${wanted.join(" ")}`);
 if (wanted.length === 0) {
   part("format and lint", bin("biome"), ["ci", "--error-on-warnings", "."]);
   part("generated files", process.execPath, ["dist/scripts/abi/main.js", "--check"]);
+  part("diagrams", process.execPath, ["dist/scripts/machines/main.js", "--check"]);
   part("layers and lengths", process.execPath, ["dist/scripts/tasks/tidy.js"]);
   // NODE_PATH: asc looks for the transform of as-pect.asconfig.json as if it were a package.
   part("unit tests of the core", bin("asp"), ["--no-logo", "--summary"], { NODE_PATH: root });
