@@ -55,7 +55,6 @@ export class World extends UpdateDevice {
     request: REQUEST,
   });
   private readonly underTest: WebAssembly.Module;
-
   private readonly onRow: WorldOptions["onRow"];
 
   constructor({ bytes, onRow, ...options }: WorldOptions) {
@@ -64,11 +63,11 @@ export class World extends UpdateDevice {
     this.underTest = module;
     this.onRow = onRow;
     this.pins.set(BUTTON, 1);
-    const handlers = [() => ScriptedShadows.on(this), () => new ScriptedAws(this)] as const;
+    // Each of the services takes the broker for itself: here they share it.
     const jobs = this.broker.onPublish;
-    this.shadows = handlers[0]();
+    this.shadows = ScriptedShadows.on(this);
     const shadows = this.broker.onPublish;
-    this.aws = handlers[1]();
+    this.aws = new ScriptedAws(this);
     const aws = this.broker.onPublish;
     this.broker.onPublish = (publish) => {
       for (const answer of [jobs, shadows, aws]) answer(publish);
@@ -140,11 +139,6 @@ export class World extends UpdateDevice {
   /** These calls of an import, from 0, are refused: [first, end). */
   refuse(name: string, status: number = Status.BUSY, first = 0, end = first + 1): this {
     this.answers.set(name, (call) => (call >= first && call < end ? status : null));
-    return this;
-  }
-
-  accept(name: string): this {
-    this.answers.delete(name);
     return this;
   }
 }
