@@ -5,7 +5,7 @@
 // milliseconds, sizes are bytes.
 
 /** Version of the table this file was generated from; the export abi_version returns it. */
-export const ABI_VERSION: i32 = 2;
+export const ABI_VERSION: i32 = 3;
 
 /** Size of the inbox, the static buffer where the host puts an event's payload. */
 export const INBOX_BYTES: i32 = 1536;
@@ -24,6 +24,15 @@ export const FLASH_UNIT_BYTES: i32 = 16;
 
 /** Longest text of a trap in BOOT; a host cuts what is longer. */
 export const TRAP_TEXT_BYTES_MAX: i32 = 160;
+
+/** Largest packet over BLE, encrypted: a configuration document with its certificates. */
+export const BLE_PACKET_BYTES_MAX: i32 = 8192;
+
+/** Largest value of a characteristic: the largest MTU, 517, less 3. */
+export const BLE_FRAME_BYTES_MAX: i32 = 514;
+
+/** What encryption adds to a packet. */
+export const BLE_SEAL_BYTES: i32 = 16;
 
 /** Longest topic or topic filter (AWS IoT quota). */
 export const MQTT_TOPIC_BYTES_MAX: i32 = 256;
@@ -174,6 +183,8 @@ export namespace Dataset {
   export const CLAIM_KEY: u8 = 6;
   /** 256 bytes that belong to the application */
   export const APPLICATION: u8 = 7;
+  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
+  export const BLE_VERIFIER: u8 = 8;
 }
 
 /** Severity of a log line. */
@@ -481,6 +492,34 @@ export namespace EventKind {
    * a: Status.
    */
   export const CRYPTO_VERIFIED: i32 = 16;
+  /** A central has connected. One at a time: advertising ends with it. a: MTU, 23 to 517. */
+  export const BLE_CONNECTED: i32 = 17;
+  /** Another MTU was agreed on. a: MTU. */
+  export const BLE_MTU: i32 = 18;
+  /**
+   * A handshake on the session characteristic has ended: OK, and packets can be opened and sealed;
+   * REFUSED, the proof of possession is wrong; MALFORMED, it broke the protocol. a: Status.
+   */
+  export const BLE_SESSION: i32 = 19;
+  /**
+   * The central wrote to a characteristic. a: characteristic: 2 configuration, 3 status, 4
+   * application. payload: what was written: one frame.
+   */
+  export const BLE_WRITE: i32 = 20;
+  /** Outcome of the oldest ble_notify that was accepted and not yet answered. a: Status. */
+  export const BLE_SENT: i32 = 21;
+  /**
+   * The central is gone, and its session with it (CLOSED after ble_disconnect). Advertising goes
+   * on. a: Status. b: host's own reason code, for the log.
+   */
+  export const BLE_DISCONNECTED: i32 = 22;
+  /** Outcome of ble_stop: the radio's memory is free. a: Status. */
+  export const BLE_STOPPED: i32 = 23;
+  /**
+   * Outcome of wifi_scan. a: networks in the payload, or a Status. payload: for each network, the
+   * strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name.
+   */
+  export const WIFI_SCANNED: i32 = 24;
 }
 
 /**
@@ -568,6 +607,11 @@ export declare function wifiJoin(
   password: usize,
   passwordSize: u32,
 ): i32;
+
+/** Look for networks; answered with WIFI_SCANNED. BUSY while it joins or looks. */
+// @ts-ignore: decorator
+@external("host", "wifi_scan")
+export declare function wifiScan(): i32;
 
 /** Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
 // @ts-ignore: decorator
@@ -758,3 +802,72 @@ export declare function cryptoVerify(
   signature: usize,
   signatureSize: u32,
 ): i32;
+
+/**
+ * Advertise the service of docs/BLE.md by this name, until ble_stop. Salt and verifier of protocomm
+ * security 2 lie in the records partition at this place; the host reads them before it returns. The
+ * host runs the handshake on the session characteristic by itself. BUSY when it advertises already,
+ * UNSUPPORTED without a radio.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_start")
+export declare function bleStart(
+  name: usize,
+  nameSize: u32,
+  verifierOffset: u32,
+  verifierSize: u32,
+): i32;
+
+/**
+ * Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it does
+ * not advertise.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_stop")
+export declare function bleStop(): i32;
+
+/** Disconnect the central; answered with BLE_DISCONNECTED. NOT_READY without one. */
+// @ts-ignore: decorator
+@external("host", "ble_disconnect")
+export declare function bleDisconnect(): i32;
+
+/**
+ * Put an encrypted packet together, part by part, in memory of the host: a long one needs none in
+ * the core. TOO_LARGE above BLE_PACKET_BYTES_MAX. is_first: 1: begins a packet; 0: goes on with it.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_append")
+export declare function bleAppend(part: usize, partSize: u32, isFirst: u32): i32;
+
+/**
+ * Decrypt the packet that was put together; returns the bytes of its plain text. REFUSED when it is
+ * not of this session, NOT_READY without one. The plain text stays until the next ble_append or
+ * BLE_DISCONNECTED.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_open")
+export declare function bleOpen(): i32;
+
+/**
+ * Read of that plain text. Returns the bytes copied; 0 at and after its end, or when there is none.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_read")
+export declare function bleRead(offset: u32, bytes: usize, bytesSize: u32): i32;
+
+/**
+ * Encrypt a packet for this session; returns its bytes. NOT_READY without a session. Packets must
+ * be sent in the order in which they were sealed. sealed: BLE_SEAL_BYTES more than plain.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_seal")
+export declare function bleSeal(plain: usize, plainSize: u32, sealed: usize, sealedSize: u32): i32;
+
+/**
+ * Notify the central, and keep it as the value that a read gives; answered with BLE_SENT. BUSY
+ * beyond what the host can hold: one at least. characteristic: 2 configuration, 3 status, 4
+ * application. frame: at most MTU - 3.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_notify")
+export declare function bleNotify(characteristic: u32, frame: usize, frameSize: u32): i32;

@@ -5,7 +5,7 @@
 // milliseconds, sizes are bytes.
 
 /** Version of the table this file was generated from; a module of another one is refused. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Module name of every import. */
 export const IMPORT_MODULE = "host";
@@ -27,6 +27,15 @@ export const FLASH_UNIT_BYTES = 16;
 
 /** Longest text of a trap in BOOT; a host cuts what is longer. */
 export const TRAP_TEXT_BYTES_MAX = 160;
+
+/** Largest packet over BLE, encrypted: a configuration document with its certificates. */
+export const BLE_PACKET_BYTES_MAX = 8192;
+
+/** Largest value of a characteristic: the largest MTU, 517, less 3. */
+export const BLE_FRAME_BYTES_MAX = 514;
+
+/** What encryption adds to a packet. */
+export const BLE_SEAL_BYTES = 16;
 
 /** Longest topic or topic filter (AWS IoT quota). */
 export const MQTT_TOPIC_BYTES_MAX = 256;
@@ -181,6 +190,8 @@ export const Dataset = {
   CLAIM_KEY: 6,
   /** 256 bytes that belong to the application */
   APPLICATION: 7,
+  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
+  BLE_VERIFIER: 8,
 } as const;
 export type Dataset = (typeof Dataset)[keyof typeof Dataset];
 
@@ -498,6 +509,34 @@ export const EventKind = {
    * a: Status.
    */
   CRYPTO_VERIFIED: 16,
+  /** A central has connected. One at a time: advertising ends with it. a: MTU, 23 to 517. */
+  BLE_CONNECTED: 17,
+  /** Another MTU was agreed on. a: MTU. */
+  BLE_MTU: 18,
+  /**
+   * A handshake on the session characteristic has ended: OK, and packets can be opened and sealed;
+   * REFUSED, the proof of possession is wrong; MALFORMED, it broke the protocol. a: Status.
+   */
+  BLE_SESSION: 19,
+  /**
+   * The central wrote to a characteristic. a: characteristic: 2 configuration, 3 status, 4
+   * application. payload: what was written: one frame.
+   */
+  BLE_WRITE: 20,
+  /** Outcome of the oldest ble_notify that was accepted and not yet answered. a: Status. */
+  BLE_SENT: 21,
+  /**
+   * The central is gone, and its session with it (CLOSED after ble_disconnect). Advertising goes
+   * on. a: Status. b: host's own reason code, for the log.
+   */
+  BLE_DISCONNECTED: 22,
+  /** Outcome of ble_stop: the radio's memory is free. a: Status. */
+  BLE_STOPPED: 23,
+  /**
+   * Outcome of wifi_scan. a: networks in the payload, or a Status. payload: for each network, the
+   * strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name.
+   */
+  WIFI_SCANNED: 24,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -597,6 +636,8 @@ export interface FlashPort {
 export interface WifiPort {
   /** Join a network; an empty password means an open one. Answered with WIFI_UP or WIFI_DOWN. */
   join(ssid: Uint8Array, password: Uint8Array): number;
+  /** Look for networks; answered with WIFI_SCANNED. BUSY while it joins or looks. */
+  scan(): number;
   /** Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
   leave(): number;
 }
@@ -727,6 +768,51 @@ export interface CryptoPort {
   verify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): number;
 }
 
+export interface BlePort {
+  /**
+   * Advertise the service of docs/BLE.md by this name, until ble_stop. Salt and verifier of
+   * protocomm security 2 lie in the records partition at this place; the host reads them before it
+   * returns. The host runs the handshake on the session characteristic by itself. BUSY when it
+   * advertises already, UNSUPPORTED without a radio.
+   */
+  start(name: Uint8Array, verifierOffset: number, verifierSize: number): number;
+  /**
+   * Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it does
+   * not advertise.
+   */
+  stop(): number;
+  /** Disconnect the central; answered with BLE_DISCONNECTED. NOT_READY without one. */
+  disconnect(): number;
+  /**
+   * Put an encrypted packet together, part by part, in memory of the host: a long one needs none in
+   * the core. TOO_LARGE above BLE_PACKET_BYTES_MAX. is_first: 1: begins a packet; 0: goes on with
+   * it.
+   */
+  append(part: Uint8Array, isFirst: number): number;
+  /**
+   * Decrypt the packet that was put together; returns the bytes of its plain text. REFUSED when it
+   * is not of this session, NOT_READY without one. The plain text stays until the next ble_append
+   * or BLE_DISCONNECTED.
+   */
+  open(): number;
+  /**
+   * Read of that plain text. Returns the bytes copied; 0 at and after its end, or when there is
+   * none.
+   */
+  read(offset: number, bytes: Uint8Array): number;
+  /**
+   * Encrypt a packet for this session; returns its bytes. NOT_READY without a session. Packets must
+   * be sent in the order in which they were sealed. sealed: BLE_SEAL_BYTES more than plain.
+   */
+  seal(plain: Uint8Array, sealed: Uint8Array): number;
+  /**
+   * Notify the central, and keep it as the value that a read gives; answered with BLE_SENT. BUSY
+   * beyond what the host can hold: one at least. characteristic: 2 configuration, 3 status, 4
+   * application. frame: at most MTU - 3.
+   */
+  notify(characteristic: number, frame: Uint8Array): number;
+}
+
 /** One port for each capability; a method returns a Status, a count or a token at once. */
 export interface Ports {
   readonly sys: SysPort;
@@ -738,6 +824,7 @@ export interface Ports {
   readonly ota: OtaPort;
   readonly gpio: GpioPort;
   readonly crypto: CryptoPort;
+  readonly ble: BlePort;
 }
 
 /** What a module offers. It exports these and nothing else. */
@@ -801,6 +888,7 @@ export const IMPORTS: readonly ImportEntry[] = [
   { name: "flash_write", params: { offset: "u32", bytes: "in" }, result: "status" },
   { name: "flash_erase", params: { offset: "u32" }, result: "status" },
   { name: "wifi_join", params: { ssid: "in", password: "in" }, result: "status" },
+  { name: "wifi_scan", params: {}, result: "status" },
   { name: "wifi_leave", params: {}, result: "status" },
   {
     name: "mqtt_connect",
@@ -838,6 +926,18 @@ export const IMPORTS: readonly ImportEntry[] = [
   { name: "gpio_read", params: { pin: "u32" }, result: "count" },
   { name: "crypto_csr", params: { commonName: "in" }, result: "status" },
   { name: "crypto_verify", params: { key: "in", digest: "in", signature: "in" }, result: "status" },
+  {
+    name: "ble_start",
+    params: { name: "in", verifierOffset: "u32", verifierSize: "u32" },
+    result: "status",
+  },
+  { name: "ble_stop", params: {}, result: "status" },
+  { name: "ble_disconnect", params: {}, result: "status" },
+  { name: "ble_append", params: { part: "in", isFirst: "u32" }, result: "status" },
+  { name: "ble_open", params: {}, result: "count" },
+  { name: "ble_read", params: { offset: "u32", bytes: "out" }, result: "count" },
+  { name: "ble_seal", params: { plain: "in", sealed: "out" }, result: "count" },
+  { name: "ble_notify", params: { characteristic: "u32", frame: "in" }, result: "status" },
 ];
 
 /** Every function a module exports. */
@@ -989,6 +1089,10 @@ export function bindImports(
       }
       const args = [ssidView, passwordView] as const;
       return finished("wifi_join", args, ports.wifi.join(...args));
+    },
+    wifi_scan: () => {
+      const args = [] as const;
+      return finished("wifi_scan", args, ports.wifi.scan(...args));
     },
     wifi_leave: () => {
       const args = [] as const;
@@ -1160,6 +1264,66 @@ export function bindImports(
       }
       const args = [keyView, digestView, signatureView] as const;
       return finished("crypto_verify", args, ports.crypto.verify(...args));
+    },
+    ble_start: (name, nameSize, verifierOffset, verifierSize) => {
+      const nameView = slice(name, nameSize);
+      if (nameView === null) {
+        return refused("ble_start", [
+          outside(name, nameSize),
+          verifierOffset >>> 0,
+          verifierSize >>> 0,
+        ]);
+      }
+      const args = [nameView, verifierOffset >>> 0, verifierSize >>> 0] as const;
+      return finished("ble_start", args, ports.ble.start(...args));
+    },
+    ble_stop: () => {
+      const args = [] as const;
+      return finished("ble_stop", args, ports.ble.stop(...args));
+    },
+    ble_disconnect: () => {
+      const args = [] as const;
+      return finished("ble_disconnect", args, ports.ble.disconnect(...args));
+    },
+    ble_append: (part, partSize, isFirst) => {
+      const partView = slice(part, partSize);
+      if (partView === null) {
+        return refused("ble_append", [outside(part, partSize), isFirst >>> 0]);
+      }
+      const args = [partView, isFirst >>> 0] as const;
+      return finished("ble_append", args, ports.ble.append(...args));
+    },
+    ble_open: () => {
+      const args = [] as const;
+      return finished("ble_open", args, ports.ble.open(...args));
+    },
+    ble_read: (offset, bytes, bytesSize) => {
+      const bytesView = slice(bytes, bytesSize);
+      if (bytesView === null) {
+        return refused("ble_read", [offset >>> 0, outside(bytes, bytesSize)]);
+      }
+      const args = [offset >>> 0, bytesView] as const;
+      return finished("ble_read", args, ports.ble.read(...args));
+    },
+    ble_seal: (plain, plainSize, sealed, sealedSize) => {
+      const plainView = slice(plain, plainSize);
+      const sealedView = slice(sealed, sealedSize);
+      if (plainView === null || sealedView === null) {
+        return refused("ble_seal", [
+          plainView ?? outside(plain, plainSize),
+          sealedView ?? outside(sealed, sealedSize),
+        ]);
+      }
+      const args = [plainView, sealedView] as const;
+      return finished("ble_seal", args, ports.ble.seal(...args));
+    },
+    ble_notify: (characteristic, frame, frameSize) => {
+      const frameView = slice(frame, frameSize);
+      if (frameView === null) {
+        return refused("ble_notify", [characteristic >>> 0, outside(frame, frameSize)]);
+      }
+      const args = [characteristic >>> 0, frameView] as const;
+      return finished("ble_notify", args, ports.ble.notify(...args));
     },
   };
   return { host };

@@ -155,6 +155,12 @@ static m3ApiRawFunction(call_wifi_join) {
   ))
 }
 
+static m3ApiRawFunction(call_wifi_scan) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_wifi_scan())
+}
+
 static m3ApiRawFunction(call_wifi_leave) {
   m3ApiReturnType(int32_t)
   (void)_ctx; (void)runtime; (void)_mem;
@@ -403,6 +409,94 @@ static m3ApiRawFunction(call_crypto_verify) {
   ))
 }
 
+static m3ApiRawFunction(call_ble_start) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, name)
+  m3ApiGetArg(uint32_t, name_size)
+  m3ApiGetArg(uint32_t, verifier_offset)
+  m3ApiGetArg(uint32_t, verifier_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, name, name_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ble_start((uint8_t *)_mem + name, name_size, verifier_offset, verifier_size))
+}
+
+static m3ApiRawFunction(call_ble_stop) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ble_stop())
+}
+
+static m3ApiRawFunction(call_ble_disconnect) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ble_disconnect())
+}
+
+static m3ApiRawFunction(call_ble_append) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, part)
+  m3ApiGetArg(uint32_t, part_size)
+  m3ApiGetArg(uint32_t, is_first)
+  (void)_ctx;
+  if (!is_in_memory(runtime, part, part_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ble_append((uint8_t *)_mem + part, part_size, is_first))
+}
+
+static m3ApiRawFunction(call_ble_open) {
+  m3ApiReturnType(int32_t)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ble_open())
+}
+
+static m3ApiRawFunction(call_ble_read) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, offset)
+  m3ApiGetArg(uint32_t, bytes)
+  m3ApiGetArg(uint32_t, bytes_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, bytes, bytes_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ble_read(offset, (uint8_t *)_mem + bytes, bytes_size))
+}
+
+static m3ApiRawFunction(call_ble_seal) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, plain)
+  m3ApiGetArg(uint32_t, plain_size)
+  m3ApiGetArg(uint32_t, sealed)
+  m3ApiGetArg(uint32_t, sealed_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, plain, plain_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  if (!is_in_memory(runtime, sealed, sealed_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ble_seal(
+    (uint8_t *)_mem + plain,
+    plain_size,
+    (uint8_t *)_mem + sealed,
+    sealed_size
+  ))
+}
+
+static m3ApiRawFunction(call_ble_notify) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, characteristic)
+  m3ApiGetArg(uint32_t, frame)
+  m3ApiGetArg(uint32_t, frame_size)
+  (void)_ctx;
+  if (!is_in_memory(runtime, frame, frame_size)) {
+    m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
+  }
+  m3ApiReturn(host_ble_notify(characteristic, (uint8_t *)_mem + frame, frame_size))
+}
+
 const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"sys_restart", "i(i)", "u", 's', call_sys_restart},
   {"sys_random", "i(ii)", ">", 's', call_sys_random},
@@ -415,6 +509,7 @@ const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"flash_write", "i(iii)", "u<", 's', call_flash_write},
   {"flash_erase", "i(i)", "u", 's', call_flash_erase},
   {"wifi_join", "i(iiii)", "<<", 's', call_wifi_join},
+  {"wifi_scan", "i()", "", 's', call_wifi_scan},
   {"wifi_leave", "i()", "", 's', call_wifi_leave},
   {"mqtt_connect", "i(iiiiiiiiiiii)", "<u<uuuuuuu", 's', call_mqtt_connect},
   {"mqtt_disconnect", "i()", "", 's', call_mqtt_disconnect},
@@ -437,6 +532,14 @@ const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"gpio_read", "i(i)", "u", 'c', call_gpio_read},
   {"crypto_csr", "i(ii)", "<", 's', call_crypto_csr},
   {"crypto_verify", "i(iiiiii)", "<<<", 's', call_crypto_verify},
+  {"ble_start", "i(iiii)", "<uu", 's', call_ble_start},
+  {"ble_stop", "i()", "", 's', call_ble_stop},
+  {"ble_disconnect", "i()", "", 's', call_ble_disconnect},
+  {"ble_append", "i(iii)", "<u", 's', call_ble_append},
+  {"ble_open", "i()", "", 'c', call_ble_open},
+  {"ble_read", "i(iii)", "u>", 'c', call_ble_read},
+  {"ble_seal", "i(iiii)", "<>", 'c', call_ble_seal},
+  {"ble_notify", "i(iii)", "u<", 's', call_ble_notify},
 };
 
 const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT] = {
@@ -463,6 +566,14 @@ const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT] = {
   {HOST_EVENT_KIND_HTTP_DOWN, "HTTP_DOWN"},
   {HOST_EVENT_KIND_OTA_DONE, "OTA_DONE"},
   {HOST_EVENT_KIND_CRYPTO_VERIFIED, "CRYPTO_VERIFIED"},
+  {HOST_EVENT_KIND_BLE_CONNECTED, "BLE_CONNECTED"},
+  {HOST_EVENT_KIND_BLE_MTU, "BLE_MTU"},
+  {HOST_EVENT_KIND_BLE_SESSION, "BLE_SESSION"},
+  {HOST_EVENT_KIND_BLE_WRITE, "BLE_WRITE"},
+  {HOST_EVENT_KIND_BLE_SENT, "BLE_SENT"},
+  {HOST_EVENT_KIND_BLE_DISCONNECTED, "BLE_DISCONNECTED"},
+  {HOST_EVENT_KIND_BLE_STOPPED, "BLE_STOPPED"},
+  {HOST_EVENT_KIND_WIFI_SCANNED, "WIFI_SCANNED"},
 };
 
 const char *host_abi_event_name(uint32_t kind) {

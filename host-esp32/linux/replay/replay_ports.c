@@ -108,6 +108,11 @@ int32_t host_wifi_join(
   return replay_answer();
 }
 
+int32_t host_wifi_scan(void) {
+  replay_port("wifi_scan");
+  return replay_answer();
+}
+
 int32_t host_wifi_leave(void) {
   replay_port("wifi_leave");
   return replay_answer();
@@ -279,5 +284,66 @@ int32_t host_crypto_verify(
   replay_in("key", key, key_size);
   replay_in("digest", digest, digest_size);
   replay_in("signature", signature, signature_size);
+  return replay_answer();
+}
+
+int32_t host_ble_start(
+  const uint8_t *name,
+  uint32_t name_size,
+  uint32_t verifier_offset,
+  uint32_t verifier_size
+) {
+  replay_port("ble_start");
+  replay_in("name", name, name_size);
+  replay_u32("verifier_offset", verifier_offset);
+  replay_u32("verifier_size", verifier_size);
+  return replay_answer();
+}
+
+int32_t host_ble_stop(void) {
+  replay_port("ble_stop");
+  return replay_answer();
+}
+
+int32_t host_ble_disconnect(void) {
+  replay_port("ble_disconnect");
+  return replay_answer();
+}
+
+int32_t host_ble_append(const uint8_t *part, uint32_t part_size, uint32_t is_first) {
+  replay_port("ble_append");
+  replay_in("part", part, part_size);
+  replay_u32("is_first", is_first);
+  return replay_answer();
+}
+
+int32_t host_ble_open(void) {
+  replay_port("ble_open");
+  return replay_answer();
+}
+
+int32_t host_ble_read(uint32_t offset, uint8_t *bytes, uint32_t bytes_size) {
+  replay_port("ble_read");
+  replay_u32("offset", offset);
+  replay_out("bytes", bytes, bytes_size);
+  return replay_answer();
+}
+
+int32_t host_ble_seal(
+  const uint8_t *plain,
+  uint32_t plain_size,
+  uint8_t *sealed,
+  uint32_t sealed_size
+) {
+  replay_port("ble_seal");
+  replay_in("plain", plain, plain_size);
+  replay_out("sealed", sealed, sealed_size);
+  return replay_answer();
+}
+
+int32_t host_ble_notify(uint32_t characteristic, const uint8_t *frame, uint32_t frame_size) {
+  replay_port("ble_notify");
+  replay_u32("characteristic", characteristic);
+  replay_in("frame", frame, frame_size);
   return replay_answer();
 }

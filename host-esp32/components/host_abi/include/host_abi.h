@@ -12,7 +12,7 @@
 #include "wasm3.h"
 
 /* A module whose abi_version differs is refused before any other call. */
-#define HOST_ABI_VERSION 2
+#define HOST_ABI_VERSION 3
 /* Module name of every import. */
 #define HOST_ABI_MODULE "host"
 
@@ -27,6 +27,12 @@
 #define HOST_FLASH_UNIT_BYTES 16
 /* Longest text of a trap in BOOT; a host cuts what is longer. */
 #define HOST_TRAP_TEXT_BYTES_MAX 160
+/* Largest packet over BLE, encrypted: a configuration document with its certificates. */
+#define HOST_BLE_PACKET_BYTES_MAX 8192
+/* Largest value of a characteristic: the largest MTU, 517, less 3. */
+#define HOST_BLE_FRAME_BYTES_MAX 514
+/* What encryption adds to a packet. */
+#define HOST_BLE_SEAL_BYTES 16
 /* Longest topic or topic filter (AWS IoT quota). */
 #define HOST_MQTT_TOPIC_BYTES_MAX 256
 /* Longest Wi-Fi network name (IEEE 802.11). */
@@ -162,6 +168,8 @@ enum host_dataset {
   HOST_DATASET_CLAIM_KEY = 6,
   /* 256 bytes that belong to the application */
   HOST_DATASET_APPLICATION = 7,
+  /* what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
+  HOST_DATASET_BLE_VERIFIER = 8,
 };
 
 /* Severity of a log line. */
@@ -432,6 +440,27 @@ enum host_event_kind {
   /* Outcome of crypto_verify: OK, or REFUSED when the signature is not of this digest by this
    * key. a: Status. */
   HOST_EVENT_KIND_CRYPTO_VERIFIED = 16,
+  /* A central has connected. One at a time: advertising ends with it. a: MTU, 23 to 517. */
+  HOST_EVENT_KIND_BLE_CONNECTED = 17,
+  /* Another MTU was agreed on. a: MTU. */
+  HOST_EVENT_KIND_BLE_MTU = 18,
+  /* A handshake on the session characteristic has ended: OK, and packets can be opened and
+   * sealed; REFUSED, the proof of possession is wrong; MALFORMED, it broke the protocol. a:
+   * Status. */
+  HOST_EVENT_KIND_BLE_SESSION = 19,
+  /* The central wrote to a characteristic. a: characteristic: 2 configuration, 3 status, 4
+   * application. payload: what was written: one frame. */
+  HOST_EVENT_KIND_BLE_WRITE = 20,
+  /* Outcome of the oldest ble_notify that was accepted and not yet answered. a: Status. */
+  HOST_EVENT_KIND_BLE_SENT = 21,
+  /* The central is gone, and its session with it (CLOSED after ble_disconnect). Advertising goes
+   * on. a: Status. b: host's own reason code, for the log. */
+  HOST_EVENT_KIND_BLE_DISCONNECTED = 22,
+  /* Outcome of ble_stop: the radio's memory is free. a: Status. */
+  HOST_EVENT_KIND_BLE_STOPPED = 23,
+  /* Outcome of wifi_scan. a: networks in the payload, or a Status. payload: for each network,
+   * the strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name. */
+  HOST_EVENT_KIND_WIFI_SCANNED = 24,
 };
 
 /* What a port implements, by capability. A slice (pointer and size) was checked to lie wholly in
@@ -489,6 +518,9 @@ int32_t host_wifi_join(
   const uint8_t *password,
   uint32_t password_size
 );
+
+/* Look for networks; answered with WIFI_SCANNED. BUSY while it joins or looks. */
+int32_t host_wifi_scan(void);
 
 /* Leave; answered with WIFI_DOWN(CLOSED). NOT_READY when there is nothing to leave. */
 int32_t host_wifi_leave(void);
@@ -610,6 +642,52 @@ int32_t host_crypto_verify(
   uint32_t signature_size
 );
 
+/* Advertise the service of docs/BLE.md by this name, until ble_stop. Salt and verifier of
+ * protocomm security 2 lie in the records partition at this place; the host reads them before it
+ * returns. The host runs the handshake on the session characteristic by itself. BUSY when it
+ * advertises already, UNSUPPORTED without a radio. */
+int32_t host_ble_start(
+  const uint8_t *name,
+  uint32_t name_size,
+  uint32_t verifier_offset,
+  uint32_t verifier_size
+);
+
+/* Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it
+ * does not advertise. */
+int32_t host_ble_stop(void);
+
+/* Disconnect the central; answered with BLE_DISCONNECTED. NOT_READY without one. */
+int32_t host_ble_disconnect(void);
+
+/* Put an encrypted packet together, part by part, in memory of the host: a long one needs none
+ * in the core. TOO_LARGE above BLE_PACKET_BYTES_MAX. is_first: 1: begins a packet; 0: goes on
+ * with it. */
+int32_t host_ble_append(const uint8_t *part, uint32_t part_size, uint32_t is_first);
+
+/* Decrypt the packet that was put together; returns the bytes of its plain text. REFUSED when it
+ * is not of this session, NOT_READY without one. The plain text stays until the next ble_append
+ * or BLE_DISCONNECTED. */
+int32_t host_ble_open(void);
+
+/* Read of that plain text. Returns the bytes copied; 0 at and after its end, or when there is
+ * none. */
+int32_t host_ble_read(uint32_t offset, uint8_t *bytes, uint32_t bytes_size);
+
+/* Encrypt a packet for this session; returns its bytes. NOT_READY without a session. Packets
+ * must be sent in the order in which they were sealed. sealed: BLE_SEAL_BYTES more than plain. */
+int32_t host_ble_seal(
+  const uint8_t *plain,
+  uint32_t plain_size,
+  uint8_t *sealed,
+  uint32_t sealed_size
+);
+
+/* Notify the central, and keep it as the value that a read gives; answered with BLE_SENT. BUSY
+ * beyond what the host can hold: one at least. characteristic: 2 configuration, 3 status, 4
+ * application. frame: at most MTU - 3. */
+int32_t host_ble_notify(uint32_t characteristic, const uint8_t *frame, uint32_t frame_size);
+
 /* One call of the table. Every wire value, and the result, is an i32; the signature is in the
  * notation of wasm3, and function is NULL in the table of exports. parameters has one letter for
  * each: u and i are one wire value, unsigned or signed; < (in) and > (out) are slices of memory,
@@ -623,7 +701,7 @@ struct host_abi_entry {
   M3RawCall function;
 };
 
-#define HOST_ABI_IMPORT_COUNT 33
+#define HOST_ABI_IMPORT_COUNT 42
 #define HOST_ABI_EXPORT_COUNT 3
 extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
 extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];
@@ -634,7 +712,7 @@ struct host_abi_event {
   const char *name;
 };
 
-#define HOST_ABI_EVENT_COUNT 17
+#define HOST_ABI_EVENT_COUNT 25
 extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];
 
 /* Name of a kind; NULL when there is no such kind. */
