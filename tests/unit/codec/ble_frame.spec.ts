@@ -90,7 +90,7 @@ describe("frames", () => {
       assembly.reset();
       dispersal.begin(packet, 25);
       const first = dispersal.draw(frame, 20);
-      store<u8>(frame + (bit >> 3), load<u8>(frame + (bit >> 3)) ^ <u8>(1 << (bit & 7)));
+      store<u8>(frame + (bit >> 3), load<u8>(frame + (bit >> 3)) ^ ((<u8>1) << (<u8>(bit & 7))));
       let fate = assembly.take(frame, first);
       if (fate == Fate.PART) fate = assembly.take(frame, dispersal.draw(frame, 20));
       expect<bool>(fate == Fate.WHOLE).toBe(false);
