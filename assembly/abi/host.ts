@@ -221,6 +221,8 @@ export namespace LogModule {
   export const JOBS: u8 = 7;
   /** updates over the air */
   export const OTA: u8 = 8;
+  /** configuration over BLE */
+  export const BLE: u8 = 9;
 }
 
 /** Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -298,6 +300,56 @@ export namespace OtaState {
   export const FAILED: u8 = 9;
   /** it did not pass its self-test; the one before runs again */
   export const ROLLED_BACK: u8 = 10;
+}
+
+/** How a device answers over BLE (docs/BLE.md). */
+export namespace BleCode {
+  /** done */
+  export const SUCCESS: u8 = 0;
+  /** accepted; status notifications tell how it goes on */
+  export const IN_PROGRESS: u8 = 1;
+  /** the configuration works, and is in force */
+  export const CONFIGURED: u8 = 2;
+  /** not without a session, or not with this one */
+  export const ACCESS_DENIED: u8 = 3;
+  /** the other side did not answer in time */
+  export const TIMEOUT: u8 = 4;
+  /** something the device needs is not in the document; the text names it */
+  export const MISSING_ELEMENTS: u8 = 5;
+  /** the access point refuses the password */
+  export const WRONG_PASSWORD: u8 = 6;
+  /** no access point with that name answers */
+  export const WRONG_SSID: u8 = 7;
+  /** no such command, or not in this state */
+  export const INVALID_REQUEST: u8 = 8;
+  /** a frame is missing, or came out of turn */
+  export const MISSING_PACKETS: u8 = 9;
+  /** the packet is not what was sent */
+  export const CRC_FAILED: u8 = 10;
+  /** something else is under way */
+  export const BUSY: u8 = 11;
+  /** it could not be done; the text says why */
+  export const FAILED: u8 = 12;
+  /** the document is not valid; the text has field, reason and position */
+  export const INVALID_JSON: u8 = 13;
+  /** the packet is longer than may be */
+  export const TOO_LARGE: u8 = 14;
+}
+
+/** State of the BLE machine. */
+export namespace BleState {
+  /** no radio */
+  export const OFF: u8 = 0;
+  /** waits for a central */
+  export const ADVERTISING: u8 = 1;
+  /** a central is there, without a session */
+  export const CONNECTED: u8 = 2;
+  /** it has proved that it possesses the device */
+  export const AUTHENTICATED: u8 = 3;
+  /** too many failures: whoever connects is sent away */
+  export const LOCKED: u8 = 4;
+  /** the radio's memory is being given back */
+  export const STOPPING: u8 = 5;
 }
 
 /** How a pin is used. */
@@ -400,6 +452,8 @@ export namespace Event {
   export const OTA_STATE: u8 = 35;
   /** value = percent of the update that is in flash */
   export const OTA_PROGRESS: u8 = 36;
+  /** value = BleState, text = the reason, may be empty */
+  export const BLE_STATE: u8 = 38;
   /**
    * text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows

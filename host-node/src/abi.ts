@@ -230,6 +230,8 @@ export const LogModule = {
   JOBS: 7,
   /** updates over the air */
   OTA: 8,
+  /** configuration over BLE */
+  BLE: 9,
 } as const;
 export type LogModule = (typeof LogModule)[keyof typeof LogModule];
 
@@ -314,6 +316,58 @@ export const OtaState = {
   ROLLED_BACK: 10,
 } as const;
 export type OtaState = (typeof OtaState)[keyof typeof OtaState];
+
+/** How a device answers over BLE (docs/BLE.md). */
+export const BleCode = {
+  /** done */
+  SUCCESS: 0,
+  /** accepted; status notifications tell how it goes on */
+  IN_PROGRESS: 1,
+  /** the configuration works, and is in force */
+  CONFIGURED: 2,
+  /** not without a session, or not with this one */
+  ACCESS_DENIED: 3,
+  /** the other side did not answer in time */
+  TIMEOUT: 4,
+  /** something the device needs is not in the document; the text names it */
+  MISSING_ELEMENTS: 5,
+  /** the access point refuses the password */
+  WRONG_PASSWORD: 6,
+  /** no access point with that name answers */
+  WRONG_SSID: 7,
+  /** no such command, or not in this state */
+  INVALID_REQUEST: 8,
+  /** a frame is missing, or came out of turn */
+  MISSING_PACKETS: 9,
+  /** the packet is not what was sent */
+  CRC_FAILED: 10,
+  /** something else is under way */
+  BUSY: 11,
+  /** it could not be done; the text says why */
+  FAILED: 12,
+  /** the document is not valid; the text has field, reason and position */
+  INVALID_JSON: 13,
+  /** the packet is longer than may be */
+  TOO_LARGE: 14,
+} as const;
+export type BleCode = (typeof BleCode)[keyof typeof BleCode];
+
+/** State of the BLE machine. */
+export const BleState = {
+  /** no radio */
+  OFF: 0,
+  /** waits for a central */
+  ADVERTISING: 1,
+  /** a central is there, without a session */
+  CONNECTED: 2,
+  /** it has proved that it possesses the device */
+  AUTHENTICATED: 3,
+  /** too many failures: whoever connects is sent away */
+  LOCKED: 4,
+  /** the radio's memory is being given back */
+  STOPPING: 5,
+} as const;
+export type BleState = (typeof BleState)[keyof typeof BleState];
 
 /** How a pin is used. */
 export const PinMode = {
@@ -416,6 +470,8 @@ export const Event = {
   OTA_STATE: 35,
   /** value = percent of the update that is in flash */
   OTA_PROGRESS: 36,
+  /** value = BleState, text = the reason, may be empty */
+  BLE_STATE: 38,
   /**
    * text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows

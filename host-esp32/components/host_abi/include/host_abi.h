@@ -206,6 +206,8 @@ enum host_log_module {
   HOST_LOG_MODULE_JOBS = 7,
   /* updates over the air */
   HOST_LOG_MODULE_OTA = 8,
+  /* configuration over BLE */
+  HOST_LOG_MODULE_BLE = 9,
 };
 
 /* Value of the PROVISIONING event, and the step kept in the system status record. */
@@ -281,6 +283,56 @@ enum host_ota_state {
   HOST_OTA_STATE_FAILED = 9,
   /* it did not pass its self-test; the one before runs again */
   HOST_OTA_STATE_ROLLED_BACK = 10,
+};
+
+/* How a device answers over BLE (docs/BLE.md). */
+enum host_ble_code {
+  /* done */
+  HOST_BLE_CODE_SUCCESS = 0,
+  /* accepted; status notifications tell how it goes on */
+  HOST_BLE_CODE_IN_PROGRESS = 1,
+  /* the configuration works, and is in force */
+  HOST_BLE_CODE_CONFIGURED = 2,
+  /* not without a session, or not with this one */
+  HOST_BLE_CODE_ACCESS_DENIED = 3,
+  /* the other side did not answer in time */
+  HOST_BLE_CODE_TIMEOUT = 4,
+  /* something the device needs is not in the document; the text names it */
+  HOST_BLE_CODE_MISSING_ELEMENTS = 5,
+  /* the access point refuses the password */
+  HOST_BLE_CODE_WRONG_PASSWORD = 6,
+  /* no access point with that name answers */
+  HOST_BLE_CODE_WRONG_SSID = 7,
+  /* no such command, or not in this state */
+  HOST_BLE_CODE_INVALID_REQUEST = 8,
+  /* a frame is missing, or came out of turn */
+  HOST_BLE_CODE_MISSING_PACKETS = 9,
+  /* the packet is not what was sent */
+  HOST_BLE_CODE_CRC_FAILED = 10,
+  /* something else is under way */
+  HOST_BLE_CODE_BUSY = 11,
+  /* it could not be done; the text says why */
+  HOST_BLE_CODE_FAILED = 12,
+  /* the document is not valid; the text has field, reason and position */
+  HOST_BLE_CODE_INVALID_JSON = 13,
+  /* the packet is longer than may be */
+  HOST_BLE_CODE_TOO_LARGE = 14,
+};
+
+/* State of the BLE machine. */
+enum host_ble_state {
+  /* no radio */
+  HOST_BLE_STATE_OFF = 0,
+  /* waits for a central */
+  HOST_BLE_STATE_ADVERTISING = 1,
+  /* a central is there, without a session */
+  HOST_BLE_STATE_CONNECTED = 2,
+  /* it has proved that it possesses the device */
+  HOST_BLE_STATE_AUTHENTICATED = 3,
+  /* too many failures: whoever connects is sent away */
+  HOST_BLE_STATE_LOCKED = 4,
+  /* the radio's memory is being given back */
+  HOST_BLE_STATE_STOPPING = 5,
 };
 
 /* How a pin is used. */
@@ -373,6 +425,8 @@ enum host_event {
   HOST_EVENT_OTA_STATE = 35,
   /* value = percent of the update that is in flash */
   HOST_EVENT_OTA_PROGRESS = 36,
+  /* value = BleState, text = the reason, may be empty */
+  HOST_EVENT_BLE_STATE = 38,
   /* text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows */
   HOST_EVENT_TRAPPED = 37,
