@@ -18,8 +18,10 @@ export namespace Timer {
   export const JOBS: i32 = 9;
   export const OTA: i32 = 10;
   export const TRIAL: i32 = 11;
+  export const BLE: i32 = 12;
+  export const BLE_PACKET: i32 = 13;
   /** First of the APPLICATION_TIMERS slots of the application. */
-  export const APPLICATION: i32 = 12;
+  export const APPLICATION: i32 = 14;
 }
 
 export const APPLICATION_TIMERS: i32 = 8;

@@ -1,0 +1,147 @@
+// Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet that
+// arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until its
+// last frame has gone. One of each at a time. Memory is taken when the first session opens: a device
+// that is never configured over BLE pays nothing. ble.ts is the only caller but for send().
+
+import {
+  BLE_FRAME_BYTES_MAX,
+  BLE_PACKET_BYTES_MAX,
+  BLE_SEAL_BYTES,
+  BleCode,
+  Status,
+  bleAppend,
+  bleNotify,
+  bleOpen,
+  bleSeal,
+} from "../abi/host";
+import { Assembly, Dispersal, Fate } from "../codec/ble_frame";
+import { Timer, clearTimer, setTimer } from "../kernel/timers";
+
+/** Longest packet that this side sends, as plain text. */
+export const SEND_BYTES_MAX: i32 = 1024;
+const NEXT_FRAME_MS: u32 = 5000;
+/** ATT takes three bytes of each MTU. */
+const ATT_BYTES: i32 = 3;
+const MTU_MIN: i32 = 23;
+
+export namespace Characteristic {
+  export const CONFIGURATION: i32 = 2;
+  export const STATUS: i32 = 3;
+  export const APPLICATION: i32 = 4;
+}
+
+let assembly: Assembly = changetype<Assembly>(0);
+let dispersal: Dispersal = changetype<Dispersal>(0);
+let sealed: usize = 0;
+let frame: usize = 0;
+/** Of the packet that arrives, and of the one that is sent. */
+let arriving: i32 = 0;
+let leaving: i32 = 0;
+/** A notification is on its way. */
+let notifies: bool = false;
+let room: i32 = MTU_MIN - ATT_BYTES;
+let heard: (characteristic: i32, size: i32) => void = (_characteristic: i32, _size: i32) => {};
+let failed: (characteristic: i32, code: u8) => void = (_characteristic: i32, _code: u8) => {};
+
+/** Who takes whole packets, whose plain text bleRead() gives, and who answers for the others. */
+export function onPacket(
+  whole: (characteristic: i32, size: i32) => void,
+  broken: (characteristic: i32, code: u8) => void,
+): void {
+  heard = whole;
+  failed = broken;
+}
+
+export function setMtu(mtu: i32): void {
+  room = min(max(mtu, MTU_MIN) - ATT_BYTES, BLE_FRAME_BYTES_MAX);
+}
+
+/** A session has begun. */
+export function open(): void {
+  if (frame == 0) {
+    assembly = new Assembly(BLE_PACKET_BYTES_MAX);
+    dispersal = new Dispersal();
+    sealed = heap.alloc(SEND_BYTES_MAX + BLE_SEAL_BYTES);
+    frame = heap.alloc(BLE_FRAME_BYTES_MAX);
+  }
+  reset();
+}
+
+/** The central is gone. */
+export function reset(): void {
+  clearTimer(Timer.BLE_PACKET);
+  notifies = false;
+  if (frame == 0) return;
+  assembly.reset();
+  dispersal.reset();
+}
+
+/** A frame of a central that is authenticated. */
+export function onFrame(characteristic: i32, from: usize, size: i32): void {
+  clearTimer(Timer.BLE_PACKET);
+  const isOther = assembly.isOpen && characteristic != arriving;
+  if (isOther) assembly.reset();
+  const fate = assembly.take(from, size);
+  arriving = characteristic;
+  if (fate > Fate.WHOLE) {
+    failed(characteristic, codeOf(fate));
+    return;
+  }
+  const status = bleAppend(assembly.part, assembly.partSize, <u32>assembly.isFirst);
+  if (status < 0) {
+    assembly.reset();
+    failed(characteristic, status == Status.TOO_LARGE ? BleCode.TOO_LARGE : BleCode.FAILED);
+  } else if (fate == Fate.PART) {
+    setTimer(Timer.BLE_PACKET, NEXT_FRAME_MS);
+  } else {
+    unseal(characteristic);
+  }
+}
+
+function codeOf(fate: u8): u8 {
+  if (fate == Fate.BROKEN) return BleCode.CRC_FAILED;
+  return fate == Fate.TOO_LARGE ? BleCode.TOO_LARGE : BleCode.MISSING_PACKETS;
+}
+
+function unseal(characteristic: i32): void {
+  const size = bleOpen();
+  if (size < 0) failed(characteristic, BleCode.ACCESS_DENIED);
+  else heard(characteristic, size);
+}
+
+/** The next frame did not come in time. */
+export function onTimer(): void {
+  if (!assembly.isOpen) return;
+  assembly.reset();
+  failed(arriving, BleCode.TIMEOUT);
+}
+
+/** A packet is being sent, so that send() would say BUSY. */
+export function isSending(): bool {
+  return notifies || (frame != 0 && dispersal.isOpen);
+}
+
+/** Seals and sends; OK, BUSY, TOO_LARGE, or what the host says of its session. */
+export function send(characteristic: i32, plain: usize, size: i32): i32 {
+  if (isSending()) return Status.BUSY;
+  if (size > SEND_BYTES_MAX) return Status.TOO_LARGE;
+  const bytes = bleSeal(plain, size, sealed, size + BLE_SEAL_BYTES);
+  if (bytes < 0) return bytes;
+  leaving = characteristic;
+  dispersal.begin(sealed, bytes);
+  return sendNext();
+}
+
+function sendNext(): i32 {
+  const status = bleNotify(leaving, frame, dispersal.draw(frame, room));
+  notifies = status >= 0;
+  if (!notifies) dispersal.reset();
+  return status;
+}
+
+/** Event BLE_SENT. A frame that was not sent ends its packet: the other side will miss it. */
+export function onSent(status: i32): void {
+  notifies = false;
+  if (status < 0) dispersal.reset();
+  else if (dispersal.isOpen) sendNext();
+}
