@@ -3,5 +3,6 @@
 import type { Bench } from "./bench.js";
 import { httpBench } from "./http.js";
 import { otaBench } from "./ota.js";
+import { wasm3Bench } from "./wasm3.js";
 
-export const BENCHES: readonly Bench[] = [httpBench, otaBench];
+export const BENCHES: readonly Bench[] = [httpBench, otaBench, wasm3Bench];

@@ -7,13 +7,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildCountingReplay } from "../node/support/native_replay.js";
+import { buildReplayForFigures } from "../node/support/native_replay.js";
 import { record } from "./adapters.js";
 import { rest, type Stage } from "./scenario.js";
 import { meetEverything } from "./statuses.js";
 
 /** CONFIG_IOT32_CODE_BYTES of a chip, on a machine with pointers of 8 bytes. */
-const CODE_BYTES_MAX = 2 * 49_152;
+export const CODE_BYTES_MAX = 2 * 49_152;
 const HOUR_MS = 3_600_000;
 
 export interface EventCost {
@@ -57,7 +57,7 @@ function readUsage(trace: string): Usage[] {
 }
 
 /** A device that was configured in an earlier life, and an hour of ordinary work. */
-function ordinaryHour(stage: Stage): void {
+export function ordinaryHour(stage: Stage): void {
   const world = stage.online();
   world.powerOff();
   rest(world.boot());
@@ -70,7 +70,7 @@ export function measureCost(bytes: Uint8Array): Cost {
   const folder = mkdtempSync(join(tmpdir(), "iot32-cost-"));
   try {
     const program = join(folder, "replay");
-    buildCountingReplay(program);
+    buildReplayForFigures(program, { counts: true });
     const module = join(folder, "module.wasm");
     writeFileSync(module, bytes);
     const run = (play: (stage: Stage) => void, options: readonly string[]): Usage[] => {

@@ -96,26 +96,27 @@ export function buildNative(
 }
 
 /**
- * The same without sanitizers, and with a wasm3 that counts its operations
- * (host-esp32/linux/replay/operations.c): for figures.
+ * The same without sanitizers, for figures. `counts`: a wasm3 that counts its operations
+ * (host-esp32/linux/replay/operations.c), which takes time.
  */
-export function buildCounting(
+export function buildForFigures(
   program: string,
   sources: readonly string[],
   options: readonly string[],
+  counts: boolean,
 ): void {
   const { source } = wasm3();
   const files = readdirSync(source).filter((name) => /^m3_(?!api_).*\.c$/.test(name));
-  const folder = mkdtempSync(join(tmpdir(), "iot32-counting-"));
-  const counting = ["-O2", "-Dd_m3EnableOpProfiling=1"];
+  const folder = mkdtempSync(join(tmpdir(), "iot32-figures-"));
+  const optimized = ["-O2", ...(counts ? ["-Dd_m3EnableOpProfiling=1"] : [])];
   for (const name of files) {
     // Its own counter goes under other names: it prints, and cannot be asked.
-    const own = name === "m3_exec.c" ? RENAMED : [];
-    const all = ["-std=gnu11", "-w", ...counting, ...own, "-I", source, "-c", join(source, name)];
+    const own = counts && name === "m3_exec.c" ? RENAMED : [];
+    const all = ["-std=gnu11", "-w", ...optimized, ...own, "-I", source, "-c", join(source, name)];
     execFileSync("gcc", all, { cwd: folder, stdio: "pipe" });
   }
   const objects = readdirSync(folder).map((name) => join(folder, name));
-  compileStrict(program, [...sources, ...objects], [...counting, ...options, "-isystem", source]);
+  compileStrict(program, [...sources, ...objects], [...optimized, ...options, "-isystem", source]);
   rmSync(folder, { recursive: true });
 }
 

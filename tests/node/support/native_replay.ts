@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
-  buildCounting,
+  buildForFigures,
   buildNative,
   cFiles,
   compileObjects,
@@ -22,9 +22,9 @@ const WRAP = "-Wl,--wrap=host_sys_restart,--wrap=host_sys_panic";
 const portable = cFiles(HOST_ABI).filter((file) => file !== THUNKS);
 const sources = [...portable, ...SHARED, ...cFiles(join(HOST_LINUX, "replay"))];
 
-/** Builds a program that counts what the interpreter does, for its option --usage. */
-export function buildCountingReplay(program: string): void {
-  buildCounting(program, [THUNKS, ...sources], [WRAP]);
+/** Builds a fast program, or one that counts what the interpreter does, for its option --usage. */
+export function buildReplayForFigures(program: string, { counts }: { counts: boolean }): void {
+  buildForFigures(program, [THUNKS, ...sources], [WRAP], counts);
 }
 
 export interface Replayed {
