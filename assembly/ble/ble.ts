@@ -2,15 +2,7 @@
 // guesses. Nothing but the handshake, which is the host's, is heard before a session. What a session
 // sends goes on to packets.ts. system/ starts and stops it; the states are told as BLE_STATE.
 
-import {
-  BleState,
-  Dataset,
-  Event,
-  Status,
-  bleDisconnect,
-  bleStart,
-  bleStop,
-} from "../abi/host";
+import { BleState, Dataset, Event, Status, bleDisconnect, bleStart, bleStop } from "../abi/host";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
@@ -185,5 +177,5 @@ function advertise(): void {
 /** Doubles with each failure beyond the first lock-out. */
 function lockMs(): u32 {
   const doublings = min(<i32>failures - FAILURES_MAX, 5);
-  return min(LOCK_MS_MIN << <u32>max(doublings, 0), LOCK_MS_MAX);
+  return min(LOCK_MS_MIN << (<u32>max(doublings, 0)), LOCK_MS_MAX);
 }

@@ -32,6 +32,8 @@ export namespace Characteristic {
 
 let assembly: Assembly = changetype<Assembly>(0);
 let dispersal: Dispersal = changetype<Dispersal>(0);
+/** Where a packet is put together before it is sent, SEND_BYTES_MAX. */
+export let plain: usize = 0;
 let sealed: usize = 0;
 let frame: usize = 0;
 /** Of the packet that arrives, and of the one that is sent. */
@@ -61,6 +63,7 @@ export function open(): void {
   if (frame == 0) {
     assembly = new Assembly(BLE_PACKET_BYTES_MAX);
     dispersal = new Dispersal();
+    plain = heap.alloc(SEND_BYTES_MAX);
     sealed = heap.alloc(SEND_BYTES_MAX + BLE_SEAL_BYTES);
     frame = heap.alloc(BLE_FRAME_BYTES_MAX);
   }
@@ -121,8 +124,8 @@ export function isSending(): bool {
   return notifies || (frame != 0 && dispersal.isOpen);
 }
 
-/** Seals and sends; OK, BUSY, TOO_LARGE, or what the host says of its session. */
-export function send(characteristic: i32, plain: usize, size: i32): i32 {
+/** Seals and sends what is in `plain`; OK, BUSY, TOO_LARGE, or what the host says of its session. */
+export function send(characteristic: i32, size: i32): i32 {
   if (isSending()) return Status.BUSY;
   if (size > SEND_BYTES_MAX) return Status.TOO_LARGE;
   const bytes = bleSeal(plain, size, sealed, size + BLE_SEAL_BYTES);

@@ -5,6 +5,7 @@
 // check and once to store, so that a wrong document changes nothing.
 
 import { wordIndex } from "../util/bytes";
+import { Base64Decoder } from "./base64";
 import { Token, incoming as reader } from "./json_reader";
 import { JsonWriter } from "./json_writer";
 import { PemKind, kind, normalize, publicPoint } from "./pem";
@@ -26,10 +27,11 @@ export namespace Field {
   export const PARAMETERS: i32 = 12;
   export const UPDATE_KEY: i32 = 13;
   export const UNSIGNED: i32 = 14;
+  export const VERIFIER: i32 = 15;
 }
 
 const PATHS: usize = utf8(
-  "wifi.ssid wifi.password aws.endpoint aws.port aws.rootCa thing.name thing.certificate thing.privateKey claim.template claim.certificate claim.privateKey claim.method claim.parameters ota.publicKey ota.allowUnsigned ",
+  "wifi.ssid wifi.password aws.endpoint aws.port aws.rootCa thing.name thing.certificate thing.privateKey claim.template claim.certificate claim.privateKey claim.method claim.parameters ota.publicKey ota.allowUnsigned ble.verifier ",
 );
 
 namespace Kind {
@@ -41,6 +43,7 @@ namespace Kind {
   export const PARAMETERS: u8 = 5;
   export const PUBLIC_KEY: u8 = 6;
   export const BOOLEAN: u8 = 7;
+  export const VERIFIER: u8 = 8;
 }
 
 /** PEM is as long as a flash record may be; `PEM` stands for that. */
@@ -64,9 +67,11 @@ const FIELDS: usize = memory.data<u8>([
   Kind.PARAMETERS, 255,
   Kind.PUBLIC_KEY, PEM,
   Kind.BOOLEAN, 0,
+  Kind.VERIFIER, PEM,
 ]);
 
 export const PARAMETERS_BYTES_MAX: i32 = 255;
+const VERIFIER_BYTES: i32 = 16 + 384;
 
 /** What next() found. */
 export namespace Found {
@@ -204,6 +209,7 @@ function judge(type: u8): u8 {
     return known ? done() : fail(utf8('must be "keys" or "csr"'));
   }
   if (type == Kind.TEXT) return done();
+  if (type == Kind.VERIFIER) return verifier();
   size = normalize(value, size);
   if (type == Kind.PUBLIC_KEY) {
     size = publicPoint(value, size);
@@ -217,6 +223,14 @@ function judge(type: u8): u8 {
     return fail(utf8("is not an unencrypted PEM private key"));
   }
   return done();
+}
+
+/** Salt and verifier of SRP6a with the group of 3072 bits, together, as base64. */
+function verifier(): u8 {
+  const decoder = new Base64Decoder();
+  size = decoder.decode(value, value, size);
+  const good = decoder.complete && size == VERIFIER_BYTES;
+  return good ? done() : fail(utf8("is not base64 of 16 bytes of salt and 384 of verifier"));
 }
 
 /** Members of claim.parameters, written again without blanks: an object of strings. A string that

@@ -90,7 +90,7 @@ export function restart(delayMs: u32 = 0): void {
  * not stop it. The thing and its certificate stay in the cloud.
  */
 export function factoryReset(): void {
-  factory.request();
+  factory.request(0);
 }
 
 export function isWaitingForRestart(): bool {

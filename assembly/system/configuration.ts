@@ -67,6 +67,7 @@ const PLACES: usize = memory.data<u16>([
   Slot.PARAMETERS,
   Slot.UPDATE_KEY,
   0, // unsigned
+  Dataset.BLE_VERIFIER,
 ]);
 
 /** Fields that make sense only together. */
@@ -93,6 +94,12 @@ let seen: u32 = 0;
 /** Dataset whose completion the pass waits for, or -1. */
 let waitsFor: i32 = -1;
 let finished: (stored: bool) => void = (stored: bool) => {};
+/** Where the document is read from: the host's own, or one that came over BLE. */
+let source: (at: u32, to: usize, bytes: i32) => i32 = hostDocument;
+
+function hostDocument(at: u32, to: usize, bytes: i32): i32 {
+  return sysConfigRead(at, to, bytes);
+}
 
 /** Reads the record; a missing one leaves an empty configuration, CORRUPT an unusable one. */
 export function mount(): i32 {
@@ -146,6 +153,28 @@ export function documentIsNew(): bool {
 
 /** Checks the host's document, then stores it; `finished` hears how it ended, perhaps at once. */
 export function apply(heard: (stored: bool) => void): void {
+  applyFrom(hostDocument, heard);
+}
+
+/** The same with a document from elsewhere. The host's own counts as applied, as it did before. */
+export function applyOther(
+  read: (at: u32, to: usize, bytes: i32) => i32,
+  heard: (stored: bool) => void,
+): void {
+  documentCrc = load<u32>(mirror, CRC);
+  applyFrom(read, heard);
+}
+
+/** A document is being checked or stored. */
+export function isBusy(): bool {
+  return pass != Pass.NONE;
+}
+
+function applyFrom(
+  read: (at: u32, to: usize, bytes: i32) => i32,
+  heard: (stored: bool) => void,
+): void {
+  source = read;
   finished = heard;
   start(Pass.CHECK);
   run();
@@ -180,7 +209,7 @@ function run(): void {
 }
 
 function feed(): void {
-  const bytes = max(sysConfigRead(readAt, window, WINDOW_BYTES), 0);
+  const bytes = max(source(readAt, window, WINDOW_BYTES), 0);
   readAt += bytes;
   document.feed(window, bytes, bytes < WINDOW_BYTES);
 }
@@ -241,6 +270,10 @@ function endStore(): void {
   write(Dataset.CONFIGURATION, mirror, MIRROR_BYTES);
 }
 
+/** What was wrong with the document that was refused last, in words. */
+export const errorText: usize = textBuffer;
+export let errorSize: i32 = 0;
+
 function refuse(words: usize): void {
   let end = textBuffer;
   if (document.pathSize > 0) {
@@ -248,7 +281,8 @@ function refuse(words: usize): void {
     end = putText(end + document.pathSize, utf8(": "));
   }
   end = putText(end, words);
-  emit(Event.CONFIGURATION_INVALID, document.position(), textBuffer, <i32>(end - textBuffer));
+  errorSize = <i32>(end - textBuffer);
+  emit(Event.CONFIGURATION_INVALID, document.position(), textBuffer, errorSize);
   conclude(false);
 }
 

@@ -7,6 +7,8 @@ import * as provisioning from "../aws/provisioning";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
+import * as ble from "../ble/ble";
+import * as packets from "../ble/packets";
 import * as trial from "../ota/trial";
 import * as records from "../flash/store";
 import { nowMs, setNow, startClock } from "../kernel/clock";
@@ -75,6 +77,27 @@ function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
     case EventKind.CRYPTO_CSR:
       provisioning.onCsr(a, b, payload, size);
       break;
+    case EventKind.BLE_CONNECTED:
+      ble.onConnected(a);
+      break;
+    case EventKind.BLE_MTU:
+      packets.setMtu(a);
+      break;
+    case EventKind.BLE_SESSION:
+      ble.onSession(a);
+      break;
+    case EventKind.BLE_WRITE:
+      ble.onWrite(a, payload, size);
+      break;
+    case EventKind.BLE_SENT:
+      packets.onSent(a);
+      break;
+    case EventKind.BLE_DISCONNECTED:
+      ble.onDisconnected();
+      break;
+    case EventKind.BLE_STOPPED:
+      ble.onStopped();
+      break;
     case EventKind.OTA_DONE:
       if (!trial.onDone(a)) clients.hostEvent(kind, a, b, payload, size);
       break;
@@ -123,6 +146,12 @@ function fire(timer: i32): void {
       break;
     case Timer.TRIAL:
       trial.onAskAgain();
+      break;
+    case Timer.BLE:
+      ble.onTimer();
+      break;
+    case Timer.BLE_PACKET:
+      packets.onTimer();
       break;
     case Timer.PUBLISH:
     case Timer.STORE:

@@ -25,9 +25,9 @@ let left: i32 = 0;
 export let isRunning: bool = false;
 
 /** Asked for by the application: the next life does it. */
-export function request(): void {
+export function request(delayMs: u32): void {
   progress.beginReset();
-  restart.request(0, utf8("factory reset"));
+  restart.request(delayMs, utf8("factory reset"));
 }
 
 /** At boot: true when a reset is under way, which goes on now. */
@@ -38,7 +38,7 @@ export function resume(): bool {
 
 function run(): void {
   isRunning = true;
-  for (let dataset: u8 = 0; dataset <= Dataset.APPLICATION; dataset++) {
+  for (let dataset: u8 = 0; dataset <= Dataset.BLE_VERIFIER; dataset++) {
     if (dataset != Dataset.SYSTEM_STATUS) records.erase(dataset);
   }
   left = ROUNDS * records.sectorCount();

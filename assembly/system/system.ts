@@ -29,6 +29,7 @@ import { emit } from "../kernel/events";
 import { log, logNumber } from "../kernel/log";
 import { putHex, textSize } from "../util/bytes";
 import * as wifi from "../wifi/wifi";
+import * as bleCommands from "./ble_commands";
 import * as configuration from "./configuration";
 import { Slot } from "./configuration";
 import * as factory from "./factory";
@@ -140,6 +141,7 @@ function choose(): void {
   if (missing != 0) {
     emit(Event.CONFIGURATION_MISSING, 0, missing, textSize(missing));
     modes.step(modes.Input.INCOMPLETE, missing);
+    bleCommands.begin(deviceName, deviceNameSize);
     return;
   }
   credentials.setEndpoint(

@@ -36,8 +36,9 @@ const CONSTANT = /^ {2}export const (\w+): u8 = (\d+);$/;
 
 /** "Mode.INIT" and its number, for the enums of the ABI that have states. */
 function abiConstants(): [string, number][] {
-  return Object.entries({ Mode: abi.Mode, OtaState: abi.OtaState, BleState: abi.BleState }).flatMap(([name, values]) =>
-    Object.entries(values).map(([key, value]): [string, number] => [`${name}.${key}`, value]),
+  return Object.entries({ Mode: abi.Mode, OtaState: abi.OtaState, BleState: abi.BleState }).flatMap(
+    ([name, values]) =>
+      Object.entries(values).map(([key, value]): [string, number] => [`${name}.${key}`, value]),
   );
 }
 

@@ -20,10 +20,11 @@ const ROOMS: Record<string, readonly string[]> = {
   kernel: ["abi", "util", "codec"],
   flash: ["abi", "util", "codec", "kernel"],
   wifi: ["abi", "util", "codec", "kernel"],
+  ble: ["abi", "util", "codec", "kernel", "flash"],
   aws: ["abi", "util", "codec", "kernel", "flash"],
   ota: ["abi", "util", "codec", "kernel", "flash", "aws"],
-  system: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws", "ota"],
-  library: ["abi", "util", "codec", "kernel", "flash", "wifi", "aws", "ota", "system"],
+  system: ["abi", "util", "codec", "kernel", "flash", "wifi", "ble", "aws", "ota"],
+  library: ["abi", "util", "codec", "kernel", "flash", "wifi", "ble", "aws", "ota", "system"],
   apps: ["."],
 };
 

@@ -28,6 +28,7 @@ import {
   parseReport,
   type Report,
 } from "./orders.js";
+import { ScriptedBle } from "./scripted_ble.js";
 import { ScriptedBroker } from "./scripted_broker.js";
 import { ScriptedFlash } from "./scripted_flash.js";
 import { seededRandom } from "./seeded_random.js";
@@ -66,6 +67,7 @@ export class ScriptedDevice {
   readonly agenda: Agenda;
   readonly flash: ScriptedFlash;
   readonly broker: ScriptedBroker;
+  readonly ble: ScriptedBle;
   document: Buffer;
   events: SystemEvent[] = [];
   reports: Report[] = [];
@@ -105,6 +107,7 @@ export class ScriptedDevice {
     this.random = seededRandom(seed);
     this.agenda = new Agenda(startMs, (...event) => this.dispatch(...event));
     this.flash = new ScriptedFlash(this.agenda, options.flash ?? NorFlash.blank(SECTORS));
+    this.ble = new ScriptedBle(this.agenda);
     this.broker = new ScriptedBroker(
       this.agenda,
       (offset, bytes) => this.flash.read(offset, bytes),
@@ -141,6 +144,7 @@ export class ScriptedDevice {
     this.agenda.clear();
     this.flash.powerOff();
     this.broker.powerOff();
+    this.ble.powerOff();
     return this;
   }
 
@@ -363,8 +367,10 @@ export class ScriptedDevice {
       wifi: {
         join: (ssid, password) => this.join(`${Buffer.from(ssid)}`, `${Buffer.from(password)}`),
         leave: () => Status.NOT_READY,
+        scan: () => Status.UNSUPPORTED,
       },
       mqtt: this.broker,
+      ble: this.ble,
       gpio: {
         mode: () => Status.UNSUPPORTED,
         write: () => Status.UNSUPPORTED,
