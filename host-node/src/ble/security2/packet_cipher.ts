@@ -5,7 +5,7 @@
 //
 // Each packet that was sealed or opened counts it up, so both sides must take turns: two packets
 // under way at once have the same nonce, which GCM does not survive. ESP-IDF calls this patch
-// version 1 (since 5.5); before it there was one nonce of 16 bytes for all packets, which is refused.
+// version 1 (since 5.5). Before it one nonce of 16 bytes was for all packets; it is refused here.
 
 import { gcm } from "@noble/ciphers/aes.js";
 import { refuse } from "./errors.js";

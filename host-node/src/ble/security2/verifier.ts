@@ -51,7 +51,7 @@ export function isReadAlike(username: string, proof: string): boolean {
 }
 
 /**
- * Refuses what would let anybody in: with a verifier of 0, 1 or N - 1 the key does not depend on the
+ * Refuses what would let anybody in: with 0, 1 or N - 1 as verifier the key does not depend on the
  * proof of possession. Throws Security2Error: "parameters".
  */
 export function checkSaltAndVerifier({ salt, verifier }: SaltAndVerifier): void {
