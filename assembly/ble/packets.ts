@@ -23,6 +23,7 @@ const NEXT_FRAME_MS: u32 = 5000;
 /** ATT takes three bytes of each MTU. */
 const ATT_BYTES: i32 = 3;
 const MTU_MIN: i32 = 23;
+const NOTHING: i32 = 0;
 
 export namespace Characteristic {
   export const CONFIGURATION: i32 = 2;
@@ -39,6 +40,9 @@ let frame: usize = 0;
 /** Of the packet that arrives, and of the one that is sent. */
 let arriving: i32 = 0;
 let leaving: i32 = 0;
+/** Characteristic and size of the packet that waits in `plain`. */
+let waiting: i32 = NOTHING;
+let waitingSize: i32 = 0;
 /** A notification is on its way. */
 let notifies: bool = false;
 let room: i32 = MTU_MIN - ATT_BYTES;
@@ -74,6 +78,7 @@ export function open(): void {
 export function reset(): void {
   clearTimer(Timer.BLE_PACKET);
   notifies = false;
+  waiting = NOTHING;
   if (frame == 0) return;
   assembly.reset();
   dispersal.reset();
@@ -119,32 +124,34 @@ export function onTimer(): void {
   failed(arriving, BleCode.TIMEOUT);
 }
 
-/** A packet is being sent, so that send() would say BUSY. */
-export function isSending(): bool {
-  return notifies || (frame != 0 && dispersal.isOpen);
+/**
+ * Seals and sends what is in `plain`, at most SEND_BYTES_MAX: now, or when the packet before it has
+ * gone, in place of one that waits for that.
+ */
+export function send(characteristic: i32, size: i32): void {
+  waiting = characteristic;
+  waitingSize = size;
+  if (!notifies) sendWaiting();
 }
 
-/** Seals and sends what is in `plain`; OK, BUSY, TOO_LARGE, or what the host says of its session. */
-export function send(characteristic: i32, size: i32): i32 {
-  if (isSending()) return Status.BUSY;
-  if (size > SEND_BYTES_MAX) return Status.TOO_LARGE;
-  const bytes = bleSeal(plain, size, sealed, size + BLE_SEAL_BYTES);
-  if (bytes < 0) return bytes;
-  leaving = characteristic;
+function sendWaiting(): void {
+  const bytes = bleSeal(plain, waitingSize, sealed, waitingSize + BLE_SEAL_BYTES);
+  leaving = waiting;
+  waiting = NOTHING;
+  if (bytes < 0) return; // the session is over, and so is who would have heard it
   dispersal.begin(sealed, bytes);
-  return sendNext();
+  sendNext();
 }
 
-function sendNext(): i32 {
-  const status = bleNotify(leaving, frame, dispersal.draw(frame, room));
-  notifies = status >= 0;
+function sendNext(): void {
+  notifies = bleNotify(leaving, frame, dispersal.draw(frame, room)) >= 0;
   if (!notifies) dispersal.reset();
-  return status;
 }
 
 /** Event BLE_SENT. A frame that was not sent ends its packet: the other side will miss it. */
 export function onSent(status: i32): void {
   notifies = false;
   if (status < 0) dispersal.reset();
-  else if (dispersal.isOpen) sendNext();
+  if (dispersal.isOpen) sendNext();
+  else if (waiting != NOTHING) sendWaiting();
 }

@@ -76,7 +76,7 @@ describe("a device that is not configured", () => {
     const [code, text] = ask(device, APPLY, document);
     assert.equal(code, "INVALID_JSON");
     assert.match(text, /wifi\.pasword: unknown field/);
-    assert.deepEqual(ask(device, APPLY, '{"wifi":'), ["INVALID_JSON", "wifi.: not valid JSON"]);
+    assert.deepEqual(ask(device, APPLY, '{"wifi":'), ["INVALID_JSON", "wifi: not valid JSON"]);
     assert.deepEqual(device.valuesOf(Event.FLASH_WRITTEN).length, 2);
     assert.deepEqual(ask(device, APPLY, thingDocument())[0], "CONFIGURED");
   });
