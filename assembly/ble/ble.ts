@@ -74,6 +74,7 @@ let stopped: () => void = () => {};
 
 /** Advertises by this name, which stays; the device has a verifier. */
 export function start(as: usize, size: i32): void {
+  packets.onFailure(onFailure);
   name = as;
   nameSize = size;
   step(Input.START, 0);
@@ -114,6 +115,11 @@ export function onSession(status: i32): void {
 export function onWrite(characteristic: i32, frame: usize, size: i32): void {
   if (state != BleState.AUTHENTICATED) step(Input.REFUSED, utf8("a write without a session"));
   else packets.onFrame(characteristic, frame, size);
+}
+
+/** The session is of no use any more. */
+function onFailure(reason: usize): void {
+  step(Input.REFUSED, reason);
 }
 
 export function onDisconnected(): void {

@@ -7,8 +7,6 @@ import {
   BLE_FRAME_BYTES_MAX,
   BLE_PACKET_BYTES_MAX,
   BLE_SEAL_BYTES,
-  BleCode,
-  Status,
   bleAppend,
   bleNotify,
   bleOpen,
@@ -47,15 +45,16 @@ let waitingSize: i32 = 0;
 let notifies: bool = false;
 let room: i32 = MTU_MIN - ATT_BYTES;
 let heard: (characteristic: i32, size: i32) => void = (_characteristic: i32, _size: i32) => {};
-let failed: (characteristic: i32, code: u8) => void = (_characteristic: i32, _code: u8) => {};
+let failed: (reason: usize) => void = (_reason: usize) => {};
 
-/** Who takes whole packets, whose plain text bleRead() gives, and who answers for the others. */
-export function onPacket(
-  whole: (characteristic: i32, size: i32) => void,
-  broken: (characteristic: i32, code: u8) => void,
-): void {
+/** Who takes whole packets, whose plain text bleRead() gives. */
+export function onPacket(whole: (characteristic: i32, size: i32) => void): void {
   heard = whole;
-  failed = broken;
+}
+
+/** Who ends a session whose packets do not fit together any more: the two counters are apart. */
+export function onFailure(ends: (reason: usize) => void): void {
+  failed = ends;
 }
 
 export function setMtu(mtu: i32): void {
@@ -92,13 +91,9 @@ export function onFrame(characteristic: i32, from: usize, size: i32): void {
   const fate = assembly.take(from, size);
   arriving = characteristic;
   if (fate > Fate.WHOLE) {
-    failed(characteristic, codeOf(fate));
-    return;
-  }
-  const status = bleAppend(assembly.part, assembly.partSize, <u32>assembly.isFirst);
-  if (status < 0) {
-    assembly.reset();
-    failed(characteristic, status == Status.TOO_LARGE ? BleCode.TOO_LARGE : BleCode.FAILED);
+    failed(wordsOf(fate));
+  } else if (bleAppend(assembly.part, assembly.partSize, <u32>assembly.isFirst) < 0) {
+    failed(utf8("the host has no room for the packet"));
   } else if (fate == Fate.PART) {
     setTimer(Timer.BLE_PACKET, NEXT_FRAME_MS);
   } else {
@@ -106,22 +101,21 @@ export function onFrame(characteristic: i32, from: usize, size: i32): void {
   }
 }
 
-function codeOf(fate: u8): u8 {
-  if (fate == Fate.BROKEN) return BleCode.CRC_FAILED;
-  return fate == Fate.TOO_LARGE ? BleCode.TOO_LARGE : BleCode.MISSING_PACKETS;
+function wordsOf(fate: u8): usize {
+  if (fate == Fate.BROKEN) return utf8("the packet is not what was sent");
+  if (fate == Fate.TOO_LARGE) return utf8("the packet is too long");
+  return utf8("a frame is missing, or came out of turn");
 }
 
 function unseal(characteristic: i32): void {
   const size = bleOpen();
-  if (size < 0) failed(characteristic, BleCode.ACCESS_DENIED);
+  if (size < 0) failed(utf8("the packet is not of this session"));
   else heard(characteristic, size);
 }
 
 /** The next frame did not come in time. */
 export function onTimer(): void {
-  if (!assembly.isOpen) return;
-  assembly.reset();
-  failed(arriving, BleCode.TIMEOUT);
+  if (assembly.isOpen) failed(utf8("the next frame did not come"));
 }
 
 /**

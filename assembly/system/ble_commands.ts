@@ -25,7 +25,7 @@ const command: usize = memory.data(1);
 /** Advertises by this name, when sessions can be checked. */
 export function begin(name: usize, size: i32): void {
   if (!ble.hasVerifier()) return;
-  packets.onPacket(onPacket, onBroken);
+  packets.onPacket(onPacket);
   ble.start(name, size);
 }
 
@@ -64,11 +64,6 @@ function onApplied(stored: bool): void {
   } else {
     answer(BleCode.INVALID_JSON, configuration.errorText, configuration.errorSize);
   }
-}
-
-function onBroken(characteristic: i32, code: u8): void {
-  store<u8>(command, 0);
-  if (characteristic == Characteristic.CONFIGURATION) answer(code, 0, 0);
 }
 
 function answer(code: u8, text: usize, size: i32): void {

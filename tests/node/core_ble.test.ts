@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BleCode, BleState, Event, Mode, nameOf, Status } from "../../host-node/src/abi.js";
+import { BleCode, BleState, Event, nameOf, Status } from "../../host-node/src/abi.js";
 import { type DocumentContent, ENDPOINT, thingDocument } from "./support/identities.js";
 import { DEVICE_NAME, ScriptedDevice } from "./support/scripted_host.js";
 
@@ -138,41 +138,58 @@ describe("a central without a session", () => {
 describe("a packet that the radio spoiled", () => {
   const document = command(APPLY, thingDocument());
 
-  it("with a frame that is missing is told, and the next one is good", () => {
-    const device = inSession();
-    const frames = device.ble.framesOf(document);
-    frames.splice(2, 1);
+  /** The session is over, for this reason, and the device is as it was. */
+  function expectEnded(device: ScriptedDevice, reason: RegExp): void {
+    device.settle();
+    assert.equal(device.ble.isConnected, false);
+    assert.match(device.textsOf(Event.BLE_STATE).at(-2)!, reason);
+    assert.equal(statesOf(device).at(-1), "ADVERTISING");
+    assert.deepEqual(device.ble.packets, []);
+    assert.equal(device.valuesOf(Event.CONFIGURATION_APPLIED).length, 1);
+  }
+
+  function sendAll(device: ScriptedDevice, frames: readonly Uint8Array[]): void {
     for (const frame of frames) device.ble.write(CONFIGURATION, frame);
-    device.until(() => device.ble.packets.length > 0);
-    assert.equal(device.ble.packets[0]!.plain[1], BleCode.MISSING_PACKETS);
+  }
+
+  it("with a frame that is missing ends the session, and the next one is good", () => {
+    const device = inSession();
+    sendAll(device, device.ble.framesOf(document).toSpliced(2, 1));
+    expectEnded(device, /a frame is missing/);
+    device.ble.connect();
+    device.ble.session();
     device.settle();
     assert.equal(ask(device, APPLY, thingDocument())[0], "CONFIGURED");
   });
 
-  it("with another byte in it is told", () => {
+  it("with another byte in it ends the session", () => {
     const device = inSession();
     const frames = device.ble.framesOf(document);
     frames[1]![9]! ^= 1;
-    for (const frame of frames) device.ble.write(CONFIGURATION, frame);
-    device.until(() => device.ble.packets.length > 0);
-    assert.equal(device.ble.packets[0]!.plain[1], BleCode.CRC_FAILED);
+    sendAll(device, frames);
+    expectEnded(device, /not what was sent/);
   });
 
-  it("that ends in the middle is told after five seconds", () => {
+  it("that ends in the middle ends the session after five seconds", () => {
     const device = inSession();
-    device.ble.write(CONFIGURATION, device.ble.framesOf(document)[0]!);
+    sendAll(device, device.ble.framesOf(document).slice(0, 1));
     device.runFor(4000);
-    assert.equal(device.ble.packets.length, 0);
+    assert.equal(device.ble.isConnected, true);
     device.runFor(2000);
-    assert.equal(device.ble.packets[0]!.plain[1], BleCode.TIMEOUT);
+    expectEnded(device, /did not come/);
   });
 
-  it("that is not of this session is refused", () => {
+  it("that is not of this session ends it", () => {
     const device = inSession();
-    const frames = device.ble.framesOf(document, Buffer.alloc(16));
-    for (const frame of frames) device.ble.write(CONFIGURATION, frame);
-    device.until(() => device.ble.packets.length > 0);
-    assert.equal(device.ble.packets[0]!.plain[1], BleCode.ACCESS_DENIED);
-    assert.equal(device.state().mode, Mode.CONFIGURATION);
+    sendAll(device, device.ble.framesOf(document, Buffer.alloc(16)));
+    expectEnded(device, /not of this session/);
+  });
+
+  it("that is longer than may be ends the session at its first frame", () => {
+    const device = inSession();
+    const frame = device.ble.framesOf(document)[0]!;
+    frame.writeUInt16LE(8193, 1);
+    sendAll(device, [frame]);
+    expectEnded(device, /too long/);
   });
 });
