@@ -7,6 +7,8 @@ import type { Software } from "./boot/software.js";
 import type { Clock, TimerHandle } from "./clock.js";
 import { Core, type CoreEvent, type CoreHooks, CoreTrap, compileCore, PowerOff } from "./core.js";
 import type { FlashImage } from "./flash_image.js";
+import type { Peripheral } from "./ble/peripheral.js";
+import { BlePort } from "./ports/ble.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
 import { GpioPort, type PinChange } from "./ports/gpio.js";
@@ -42,6 +44,8 @@ export interface LifeOptions {
   readonly flashOperationMs: number;
   readonly wifiJoinMs: number;
   readonly mqttConnectTimeoutMs: number;
+  /** The radio of BLE; null: the device has none. */
+  readonly ble: Peripheral | null;
   /** Levels of pins as the outside sets them. */
   readonly pins: ReadonlyMap<number, 0 | 1>;
 }
@@ -72,6 +76,7 @@ export class Life implements PortHost {
   private readonly wifi: WifiPort;
   private readonly mqtt: MqttPort;
   private readonly http: HttpPort;
+  private readonly ble: BlePort;
   private readonly flash: FlashPort;
   private readonly ota: OtaPort;
   private readonly crypto: CryptoPort;
@@ -118,6 +123,10 @@ export class Life implements PortHost {
     this.mqtt = new MqttPort(this, { ...network, connectTimeoutMs: options.mqttConnectTimeoutMs });
     this.http = new HttpPort(this, network);
     this.crypto = new CryptoPort(this);
+    this.ble = new BlePort(this, {
+      peripheral: options.ble,
+      readFlash: (offset, bytes) => this.flash.read(offset, bytes),
+    });
     this.core = this.loadCore(options, software.module.bytes);
     const payload = software.bootPayload(options.mac, trap);
     this.queue.push({ kind: EventKind.BOOT, a: reason, b: 0, payload, onDispatched: undefined });
@@ -126,7 +135,7 @@ export class Life implements PortHost {
   }
 
   private loadCore(options: LifeOptions, module: Uint8Array): Core {
-    const { sys, wifi, mqtt, http, flash, ota, crypto, listener } = this;
+    const { sys, wifi, mqtt, http, flash, ota, crypto, ble, listener } = this;
     const log = new LogPort(
       this.clock,
       (line) => listener.onLog(line),
@@ -138,7 +147,7 @@ export class Life implements PortHost {
       (change) => listener.onPin(change),
     );
     try {
-      const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto };
+      const ports = { sys, log, flash, wifi, mqtt, http, ota, gpio, crypto, ble };
       const core = new Core(compileCore(module), ports, options.hooks);
       options.hooks.onModule?.(module, {
         flash: (offset, bytes) => flash.read(offset, bytes),
