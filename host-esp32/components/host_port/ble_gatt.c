@@ -26,7 +26,8 @@ static const char *TAG = "ble";
 enum {
   /* The handshake is the deepest: big numbers are on the heap, hashes are not. */
   HOST_STACK_BYTES = 6144,
-  HOST_PRIORITY = 6,
+  /* Below the core's: it goes on during a handshake. */
+  HOST_PRIORITY = 4,
   MTU_MAX = HOST_BLE_FRAME_BYTES_MAX + ATT_HEAD_BYTES,
   /* A notification waits so long for buffers of NimBLE. */
   SEND_TIMEOUT_MS = 5000,
@@ -79,7 +80,12 @@ static void begin_connection(uint16_t connection) {
   }
 }
 
-/* Tells the core, once. */
+static void forget(void *context) {
+  (void)context;
+  ble_session_forget();
+}
+
+/* Tells the core, once. It may be reading a packet meanwhile: that stays until it has heard. */
 static void end_connection(int32_t reason) {
   host_os_enter(ble.monitor);
   const bool was_connected = ble.is_connected;
@@ -91,9 +97,11 @@ static void end_connection(int32_t reason) {
   }
   host_os_leave(ble.monitor);
   if (was_connected) {
+    const int32_t status = is_asked ? HOST_STATUS_CLOSED : HOST_STATUS_CONNECTION_LOST;
     ble_session_end();
-    host_answer(HOST_EVENT_KIND_BLE_DISCONNECTED,
-                is_asked ? HOST_STATUS_CLOSED : HOST_STATUS_CONNECTION_LOST, reason, NULL, 0);
+    if (!host_post_then(HOST_EVENT_KIND_BLE_DISCONNECTED, status, reason, NULL, 0, forget, NULL)) {
+      ble_session_forget();
+    }
   }
 }
 

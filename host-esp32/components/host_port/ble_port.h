@@ -79,9 +79,11 @@ int32_t ble_session_start(uint32_t verifier_offset, uint32_t verifier_size);
 /* Forgets them. Nobody uses the session any more. */
 void ble_session_stop(void);
 
-/* A central is there, or gone: with it go session and packet. In NimBLE's task. */
+/* A central is there, or gone, and its session with it. In NimBLE's task. */
 void ble_session_begin(void);
 void ble_session_end(void);
+/* The core has seen that it is gone: packet and plain text are, too. */
+void ble_session_forget(void);
 
 /* What was written to the session characteristic. False: it is answered with an error. In NimBLE's
  * task; posts BLE_SESSION when the handshake has ended. */

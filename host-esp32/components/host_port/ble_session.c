@@ -128,6 +128,7 @@ void ble_session_stop(void) {
     return;
   }
   ble_session_end();
+  ble_session_forget();
   if (session.handle != NULL) {
     (void)protocomm_security2.cleanup(session.handle);
     session.handle = NULL;
@@ -150,9 +151,14 @@ void ble_session_end(void) {
   }
   session.has_central = false;
   session.is_ready = false;
+  forget_answer();
+  host_os_leave(session.monitor);
+}
+
+void ble_session_forget(void) {
+  host_os_enter(session.monitor);
   forget_packet();
   wipe(&session.plain, &session.plain_size);
-  forget_answer();
   host_os_leave(session.monitor);
 }
 
@@ -193,10 +199,6 @@ static void fail(int32_t status) {
 static void set_ready(bool is_ready) {
   host_os_enter(session.monitor);
   session.is_ready = is_ready;
-  if (!is_ready) {
-    forget_packet();
-    wipe(&session.plain, &session.plain_size);
-  }
   host_os_leave(session.monitor);
 }
 

@@ -116,8 +116,11 @@ static void read_networks(struct network_list *list) {
 }
 
 static void on_scanned(bool has_failed) {
+  if (!station.is_scanning) {
+    return;
+  }
   struct network_list *list = has_failed ? NULL : calloc(1, sizeof *list);
-  if (list != NULL && station.is_scanning) {
+  if (list != NULL) {
     read_networks(list);
   }
   (void)esp_wifi_clear_ap_list();
@@ -129,10 +132,11 @@ static void on_scanned(bool has_failed) {
   free(list);
 }
 
-/* The driver does not do both; joining comes first. */
+/* The driver does not do both; joining comes first. In the next life nobody hears of it. */
 static void cancel_scan(void) {
   if (end_scan()) {
     (void)esp_wifi_scan_stop();
+    (void)esp_wifi_clear_ap_list();
     host_answer(HOST_EVENT_KIND_WIFI_SCANNED, HOST_STATUS_CANCELED, 0, NULL, 0);
   }
 }
@@ -204,9 +208,7 @@ void network_end_life(void) {
     host_os_enter(station.monitor);
     station.is_wanted = false;
     host_os_leave(station.monitor);
-    if (end_scan()) {
-      (void)esp_wifi_scan_stop();
-    }
+    cancel_scan();
   }
 }
 
