@@ -1,6 +1,7 @@
 // Asks the portable code of the chip's ports. Commands come as lines, fields separated by tabs:
 //     check URL | resolve BASE LOCATION | head CODE LENGTH RANGE | request PRIVATE PUBLIC NAME
-// and answers go back as lines. RANGE may be "-" for none; keys and names are hexadecimal. A
+//     network RSSI OPEN NAME
+// and answers go back as lines: of a network, how many the list has, and the list. RANGE may be "-" for none; keys and names are hexadecimal. A
 // request prints "sign BYTES" and reads the signature, before its answer: bytes of the key, then
 // both PEM texts in hexadecimal.
 
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network_list.h"
 #include "signing_request.h"
 #include "url.h"
 
@@ -72,6 +74,15 @@ static void request(char **fields) {
   print_hex(pem, bytes > 0 ? (uint32_t)bytes : 0);
 }
 
+static void network(char **fields) {
+  static struct network_list list;
+  uint8_t name[HOST_SSID_BYTES_MAX + 2];
+  const uint32_t size = parse_hex(fields[3], name, sizeof name);
+  network_list_add(&list, (int8_t)atoi(fields[1]), fields[2][0] == '1', name, size);
+  printf("%" PRIu32 " ", list.count);
+  print_hex(list.bytes, list.size);
+}
+
 static void obey(char *line) {
   char *fields[FIELDS_MAX] = {line, "", "", ""};
   line[strcspn(line, "\n")] = '\0';
@@ -91,6 +102,8 @@ static void obey(char *line) {
     head(fields);
   } else if (strcmp(fields[0], "request") == 0) {
     request(fields);
+  } else if (strcmp(fields[0], "network") == 0) {
+    network(fields);
   } else {
     exit(3);
   }

@@ -17,7 +17,7 @@ import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
-import { Status } from "../../host-node/src/abi.js";
+import { INBOX_BYTES, Status } from "../../host-node/src/abi.js";
 import { headOf } from "../../host-node/src/ports/http_head.js";
 import { buildNative, HOST_ABI, skipWithoutNative, temporaryFolder } from "./support/native.js";
 
@@ -30,7 +30,9 @@ describe("portable code of the chip's ports", { skip: skipWithoutNative }, () =>
   before(() => {
     folder = temporaryFolder();
     program = join(folder, "portable");
-    const ours = ["url.c", "signing_request.c"].map((name) => join(HOST_ABI, name));
+    const ours = ["url.c", "signing_request.c", "network_list.c"].map((name) =>
+      join(HOST_ABI, name),
+    );
     buildNative(program, [resolve("tests/node/portable_native.c"), ...ours]);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,6 +63,42 @@ describe("portable code of the chip's ports", { skip: skipWithoutNative }, () =>
     assert.deepEqual(
       answers,
       cases.map(([, status]) => status),
+    );
+  });
+
+  const listOf = (line: string): readonly string[] => {
+    const [count, text] = line.split(" ");
+    const bytes = Buffer.from(text!, "hex");
+    const networks: string[] = [];
+    for (let at = 0; at < bytes.length; at += 3 + bytes[at + 2]!) {
+      const name = bytes.toString("utf8", at + 3, at + 3 + bytes[at + 2]!);
+      networks.push(`${bytes.readInt8(at)} ${bytes[at + 1]} ${name}`);
+    }
+    assert.equal(networks.length, Number(count));
+    return networks;
+  };
+
+  test("networks_are_listed_once_and_the_strongest_first", () => {
+    const heard = [
+      ["network", -70, 0, hex("plant")],
+      ["network", -50, 1, hex("guests")],
+      ["network", -40, 0, hex("plant")],
+      ["network", -60, 0, hex("plant")],
+      ["network", -50, 0, hex("office")],
+      ["network", -10, 0, ""],
+      ["network", -10, 0, hex("x".repeat(33))],
+    ];
+    assert.deepEqual(listOf(ask(heard).at(-1)!), ["-40 0 plant", "-50 1 guests", "-50 0 office"]);
+  });
+
+  test("networks_beyond_the_inbox_are_the_weakest", () => {
+    const name = (i: number): string => `${i}`.padEnd(32, "-");
+    const heard = Array.from({ length: 100 }, (_, i) => (i * 37) % 100);
+    const list = listOf(ask(heard.map((i) => ["network", -i, 0, hex(name(i))])).at(-1)!);
+    const fits = Math.floor(INBOX_BYTES / 35);
+    assert.deepEqual(
+      list,
+      Array.from({ length: fits }, (_, i) => `${-i} 0 ${name(i)}`),
     );
   });
 

@@ -140,6 +140,9 @@ int32_t host_wifi_join(const uint8_t *ssid, uint32_t ssid_size, const uint8_t *p
   return HOST_STATUS_OK;
 }
 
+/* A cable has no networks to choose from. */
+int32_t host_wifi_scan(void) { return HOST_STATUS_UNSUPPORTED; }
+
 int32_t host_wifi_leave(void) {
   if (link_.state == LINK_IDLE) {
     return HOST_STATUS_NOT_READY;

@@ -44,6 +44,8 @@ void mqtt_end_life(void);
 bool http_start(void);
 void http_end_life(void);
 void gpio_end_life(void);
+bool ble_port_start(void);
+void ble_port_end_life(void);
 
 /* What the bootloader chose, and which module runs under it. */
 bool ota_start(void);

@@ -74,6 +74,7 @@ static void end_life(void *context) {
   (void)context;
   mqtt_end_life();
   http_end_life();
+  ble_port_end_life();
   network_end_life();
   flash_end_life();
   ota_end_life();
@@ -125,7 +126,8 @@ bool host_port_start(void) {
     ESP_LOGW(TAG, "the core trapped before this start: %s %s", trap_memory.text.message,
              trap_memory.text.function);
   }
-  return worker_start() && flash_start() && ota_start() && mqtt_start() && http_start();
+  return worker_start() && flash_start() && ota_start() && mqtt_start() && http_start() &&
+         ble_port_start();
 }
 
 bool host_port_start_network(void) { return network_start(); }

@@ -1,12 +1,13 @@
 // Port wifi: the station (IDF: esp_wifi.h, esp_netif.h, esp_event.h, esp_timer.h). Joins when it
 // is told to and reports how it went, once; it does not join again by itself. The association
 // outlives a restart of the module alone: the next life that wants the same network is told at
-// once that it is there.
+// once that it is there. Looks for networks while it does not join.
 
 #include "sdkconfig.h"
 
 #if CONFIG_IOT32_NETWORK_WIFI
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "esp_event.h"
@@ -15,6 +16,7 @@
 #include "esp_timer.h"
 #include "esp_wifi.h"
 #include "host_os.h"
+#include "network_list.h"
 #include "port.h"
 
 /* Association and address together. */
@@ -29,6 +31,8 @@ static struct {
   enum station_state state;
   /* The core of this life has been told, or waits to be, what the state is. */
   bool is_wanted;
+  /* wifi_scan has been accepted and not answered. */
+  bool is_scanning;
   wifi_config_t config;
   uint8_t address[4];
   esp_timer_handle_t timer;
@@ -92,8 +96,56 @@ static void tell_up(void) {
   host_answer(HOST_EVENT_KIND_WIFI_UP, rssi, 0, station.address, sizeof station.address);
 }
 
+/* True for the one who answers wifi_scan. */
+static bool end_scan(void) {
+  host_os_enter(station.monitor);
+  const bool was_scanning = station.is_scanning;
+  station.is_scanning = false;
+  host_os_leave(station.monitor);
+  return was_scanning;
+}
+
+/* What was found leaves the driver one by one: an array of records would take 80 bytes for each. */
+static void read_networks(struct network_list *list) {
+  wifi_ap_record_t record;
+  while (esp_wifi_scan_get_ap_record(&record) == ESP_OK) {
+    const char *name = (const char *)record.ssid;
+    network_list_add(list, record.rssi, record.authmode == WIFI_AUTH_OPEN, record.ssid,
+                     (uint32_t)strnlen(name, sizeof record.ssid));
+  }
+}
+
+static void on_scanned(bool has_failed) {
+  if (!station.is_scanning) {
+    return;
+  }
+  struct network_list *list = has_failed ? NULL : calloc(1, sizeof *list);
+  if (list != NULL) {
+    read_networks(list);
+  }
+  (void)esp_wifi_clear_ap_list();
+  if (end_scan()) {
+    host_answer(HOST_EVENT_KIND_WIFI_SCANNED,
+                list == NULL ? HOST_STATUS_IO_ERROR : (int32_t)list->count, 0,
+                list == NULL ? NULL : list->bytes, list == NULL ? 0 : list->size);
+  }
+  free(list);
+}
+
+/* The driver does not do both; joining comes first. In the next life nobody hears of it. */
+static void cancel_scan(void) {
+  if (end_scan()) {
+    (void)esp_wifi_scan_stop();
+    (void)esp_wifi_clear_ap_list();
+    host_answer(HOST_EVENT_KIND_WIFI_SCANNED, HOST_STATUS_CANCELED, 0, NULL, 0);
+  }
+}
+
 static void on_wifi(void *context, esp_event_base_t base, int32_t id, void *data) {
   (void)context, (void)base;
+  if (id == WIFI_EVENT_SCAN_DONE) {
+    on_scanned(((const wifi_event_sta_scan_done_t *)data)->status != 0);
+  }
   if (id == WIFI_EVENT_STA_DISCONNECTED) {
     go_down(((const wifi_event_sta_disconnected_t *)data)->reason, 0);
   }
@@ -156,6 +208,7 @@ void network_end_life(void) {
     host_os_enter(station.monitor);
     station.is_wanted = false;
     host_os_leave(station.monitor);
+    cancel_scan();
   }
 }
 
@@ -189,6 +242,7 @@ static bool take_over(const wifi_config_t *config) {
 
 static int32_t connect(const wifi_config_t *config) {
   wifi_config_t copy = *config;
+  cancel_scan();
   host_os_enter(station.monitor);
   station.config = *config;
   station.state = STATION_JOINING;
@@ -226,6 +280,26 @@ int32_t host_wifi_join(const uint8_t *ssid, uint32_t ssid_size, const uint8_t *p
     (void)esp_wifi_disconnect();
   }
   return connect(&config);
+}
+
+int32_t host_wifi_scan(void) {
+  if (station.monitor == NULL) {
+    return HOST_STATUS_IO_ERROR;
+  }
+  host_os_enter(station.monitor);
+  const bool is_busy = station.is_scanning || station.state == STATION_JOINING ||
+                       station.state == STATION_LEAVING;
+  station.is_scanning = station.is_scanning || !is_busy;
+  host_os_leave(station.monitor);
+  if (is_busy) {
+    return HOST_STATUS_BUSY;
+  }
+  const esp_err_t error = esp_wifi_scan_start(NULL, false);
+  if (error != ESP_OK) {
+    (void)end_scan();
+    return error == ESP_ERR_WIFI_STATE ? HOST_STATUS_BUSY : HOST_STATUS_IO_ERROR;
+  }
+  return HOST_STATUS_OK;
 }
 
 int32_t host_wifi_leave(void) {
