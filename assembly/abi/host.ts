@@ -28,8 +28,8 @@ export const TRAP_TEXT_BYTES_MAX: i32 = 160;
 /** Largest packet over BLE, encrypted: a configuration document with its certificates. */
 export const BLE_PACKET_BYTES_MAX: i32 = 8192;
 
-/** Largest value of a characteristic: the largest MTU, 517, less 3. */
-export const BLE_FRAME_BYTES_MAX: i32 = 514;
+/** Largest value of a characteristic (Core Specification, Vol 3, Part F, 3.2.9). */
+export const BLE_FRAME_BYTES_MAX: i32 = 512;
 
 /** What encryption adds to a packet. */
 export const BLE_SEAL_BYTES: i32 = 16;
@@ -185,6 +185,20 @@ export namespace Dataset {
   export const APPLICATION: u8 = 7;
   /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
   export const BLE_VERIFIER: u8 = 8;
+  /** a configuration on trial, or how the last one ended (docs/BLE.md) */
+  export const CANDIDATE: u8 = 9;
+  /** the other place of ROOT_CA: the configuration says which one is in force */
+  export const ROOT_CA_OTHER: u8 = 10;
+  /** the other place of THING_CERTIFICATE */
+  export const THING_CERTIFICATE_OTHER: u8 = 11;
+  /** the other place of THING_KEY */
+  export const THING_KEY_OTHER: u8 = 12;
+  /** the other place of CLAIM_CERTIFICATE */
+  export const CLAIM_CERTIFICATE_OTHER: u8 = 13;
+  /** the other place of CLAIM_KEY */
+  export const CLAIM_KEY_OTHER: u8 = 14;
+  /** the other place of BLE_VERIFIER */
+  export const BLE_VERIFIER_OTHER: u8 = 16;
 }
 
 /** Severity of a log line. */
@@ -352,6 +366,27 @@ export namespace BleState {
   export const STOPPING: u8 = 5;
 }
 
+/**
+ * How far a configuration over BLE has come: value of the SETUP event, and what the command STATUS
+ * answers (docs/BLE.md).
+ */
+export namespace SetupStep {
+  /** nothing is under way */
+  export const IDLE: u8 = 0;
+  /** the document is kept aside, and certificates are compared with their keys */
+  export const CHECKING: u8 = 1;
+  /** joins the network; text = its name */
+  export const JOINING: u8 = 2;
+  /** has an address, which is the text; BLE ends here, and the endpoint is tried */
+  export const JOINED: u8 = 3;
+  /** connects to the endpoint */
+  export const ENDPOINT: u8 = 4;
+  /** the claim was accepted; text = thing name */
+  export const PROVISIONED: u8 = 5;
+  /** connected as the thing, which is the text; the configuration is in force */
+  export const CONNECTED: u8 = 6;
+}
+
 /** How a pin is used. */
 export namespace PinMode {
   /** input, floating */
@@ -454,6 +489,12 @@ export namespace Event {
   export const OTA_PROGRESS: u8 = 36;
   /** value = BleState, text = the reason, may be empty */
   export const BLE_STATE: u8 = 38;
+  /** value = SetupStep, text = what it is about: a network, an address, a thing name */
+  export const SETUP: u8 = 39;
+  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  export const SETUP_FAILED: u8 = 40;
+  /** text = name of the packet of the application that the central has fetched */
+  export const BLE_PACKET_TAKEN: u8 = 41;
   /**
    * text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows
@@ -574,6 +615,11 @@ export namespace EventKind {
    * strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name.
    */
   export const WIFI_SCANNED: i32 = 24;
+  /**
+   * Outcome of crypto_pair: OK, REFUSED (the key is of another certificate), or CREDENTIALS_INVALID
+   * (one of them cannot be read). a: Status.
+   */
+  export const CRYPTO_PAIRED: i32 = 25;
 }
 
 /**
@@ -858,6 +904,19 @@ export declare function cryptoVerify(
 ): i32;
 
 /**
+ * Compare the first certificate with a private key, both PEM in the records partition; answered
+ * with CRYPTO_PAIRED. One at a time: BUSY.
+ */
+// @ts-ignore: decorator
+@external("host", "crypto_pair")
+export declare function cryptoPair(
+  certificateOffset: u32,
+  certificateSize: u32,
+  keyOffset: u32,
+  keySize: u32,
+): i32;
+
+/**
  * Advertise the service of docs/BLE.md by this name, until ble_stop. Salt and verifier of protocomm
  * security 2 lie in the records partition at this place; the host reads them before it returns. The
  * host runs the handshake on the session characteristic by itself. BUSY when it advertises already,
@@ -871,6 +930,15 @@ export declare function bleStart(
   verifierOffset: u32,
   verifierSize: u32,
 ): i32;
+
+/**
+ * Refuse every handshake without a look at its proof, so that nobody can go on guessing while the
+ * core keeps centrals out. Advertising goes on. NOT_READY when it does not advertise; ble_start
+ * begins unlocked. is_locked: 1: from now on; 0: no longer.
+ */
+// @ts-ignore: decorator
+@external("host", "ble_lock")
+export declare function bleLock(isLocked: u32): i32;
 
 /**
  * Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it does

@@ -31,8 +31,8 @@ export const TRAP_TEXT_BYTES_MAX = 160;
 /** Largest packet over BLE, encrypted: a configuration document with its certificates. */
 export const BLE_PACKET_BYTES_MAX = 8192;
 
-/** Largest value of a characteristic: the largest MTU, 517, less 3. */
-export const BLE_FRAME_BYTES_MAX = 514;
+/** Largest value of a characteristic (Core Specification, Vol 3, Part F, 3.2.9). */
+export const BLE_FRAME_BYTES_MAX = 512;
 
 /** What encryption adds to a packet. */
 export const BLE_SEAL_BYTES = 16;
@@ -192,6 +192,20 @@ export const Dataset = {
   APPLICATION: 7,
   /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
   BLE_VERIFIER: 8,
+  /** a configuration on trial, or how the last one ended (docs/BLE.md) */
+  CANDIDATE: 9,
+  /** the other place of ROOT_CA: the configuration says which one is in force */
+  ROOT_CA_OTHER: 10,
+  /** the other place of THING_CERTIFICATE */
+  THING_CERTIFICATE_OTHER: 11,
+  /** the other place of THING_KEY */
+  THING_KEY_OTHER: 12,
+  /** the other place of CLAIM_CERTIFICATE */
+  CLAIM_CERTIFICATE_OTHER: 13,
+  /** the other place of CLAIM_KEY */
+  CLAIM_KEY_OTHER: 14,
+  /** the other place of BLE_VERIFIER */
+  BLE_VERIFIER_OTHER: 16,
 } as const;
 export type Dataset = (typeof Dataset)[keyof typeof Dataset];
 
@@ -369,6 +383,28 @@ export const BleState = {
 } as const;
 export type BleState = (typeof BleState)[keyof typeof BleState];
 
+/**
+ * How far a configuration over BLE has come: value of the SETUP event, and what the command STATUS
+ * answers (docs/BLE.md).
+ */
+export const SetupStep = {
+  /** nothing is under way */
+  IDLE: 0,
+  /** the document is kept aside, and certificates are compared with their keys */
+  CHECKING: 1,
+  /** joins the network; text = its name */
+  JOINING: 2,
+  /** has an address, which is the text; BLE ends here, and the endpoint is tried */
+  JOINED: 3,
+  /** connects to the endpoint */
+  ENDPOINT: 4,
+  /** the claim was accepted; text = thing name */
+  PROVISIONED: 5,
+  /** connected as the thing, which is the text; the configuration is in force */
+  CONNECTED: 6,
+} as const;
+export type SetupStep = (typeof SetupStep)[keyof typeof SetupStep];
+
 /** How a pin is used. */
 export const PinMode = {
   /** input, floating */
@@ -472,6 +508,12 @@ export const Event = {
   OTA_PROGRESS: 36,
   /** value = BleState, text = the reason, may be empty */
   BLE_STATE: 38,
+  /** value = SetupStep, text = what it is about: a network, an address, a thing name */
+  SETUP: 39,
+  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  SETUP_FAILED: 40,
+  /** text = name of the packet of the application that the central has fetched */
+  BLE_PACKET_TAKEN: 41,
   /**
    * text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows
@@ -593,6 +635,11 @@ export const EventKind = {
    * strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name.
    */
   WIFI_SCANNED: 24,
+  /**
+   * Outcome of crypto_pair: OK, REFUSED (the key is of another certificate), or CREDENTIALS_INVALID
+   * (one of them cannot be read). a: Status.
+   */
+  CRYPTO_PAIRED: 25,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -822,6 +869,16 @@ export interface CryptoPort {
    * PUBLIC_KEY_BYTES. digest: DIGEST_BYTES. signature: SIGNATURE_BYTES.
    */
   verify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): number;
+  /**
+   * Compare the first certificate with a private key, both PEM in the records partition; answered
+   * with CRYPTO_PAIRED. One at a time: BUSY.
+   */
+  pair(
+    certificateOffset: number,
+    certificateSize: number,
+    keyOffset: number,
+    keySize: number,
+  ): number;
 }
 
 export interface BlePort {
@@ -832,6 +889,12 @@ export interface BlePort {
    * advertises already, UNSUPPORTED without a radio.
    */
   start(name: Uint8Array, verifierOffset: number, verifierSize: number): number;
+  /**
+   * Refuse every handshake without a look at its proof, so that nobody can go on guessing while the
+   * core keeps centrals out. Advertising goes on. NOT_READY when it does not advertise; ble_start
+   * begins unlocked. is_locked: 1: from now on; 0: no longer.
+   */
+  lock(isLocked: number): number;
   /**
    * Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it does
    * not advertise.
@@ -983,10 +1046,16 @@ export const IMPORTS: readonly ImportEntry[] = [
   { name: "crypto_csr", params: { commonName: "in" }, result: "status" },
   { name: "crypto_verify", params: { key: "in", digest: "in", signature: "in" }, result: "status" },
   {
+    name: "crypto_pair",
+    params: { certificateOffset: "u32", certificateSize: "u32", keyOffset: "u32", keySize: "u32" },
+    result: "status",
+  },
+  {
     name: "ble_start",
     params: { name: "in", verifierOffset: "u32", verifierSize: "u32" },
     result: "status",
   },
+  { name: "ble_lock", params: { isLocked: "u32" }, result: "status" },
   { name: "ble_stop", params: {}, result: "status" },
   { name: "ble_disconnect", params: {}, result: "status" },
   { name: "ble_append", params: { part: "in", isFirst: "u32" }, result: "status" },
@@ -1321,6 +1390,15 @@ export function bindImports(
       const args = [keyView, digestView, signatureView] as const;
       return finished("crypto_verify", args, ports.crypto.verify(...args));
     },
+    crypto_pair: (certificateOffset, certificateSize, keyOffset, keySize) => {
+      const args = [
+        certificateOffset >>> 0,
+        certificateSize >>> 0,
+        keyOffset >>> 0,
+        keySize >>> 0,
+      ] as const;
+      return finished("crypto_pair", args, ports.crypto.pair(...args));
+    },
     ble_start: (name, nameSize, verifierOffset, verifierSize) => {
       const nameView = slice(name, nameSize);
       if (nameView === null) {
@@ -1332,6 +1410,10 @@ export function bindImports(
       }
       const args = [nameView, verifierOffset >>> 0, verifierSize >>> 0] as const;
       return finished("ble_start", args, ports.ble.start(...args));
+    },
+    ble_lock: (isLocked) => {
+      const args = [isLocked >>> 0] as const;
+      return finished("ble_lock", args, ports.ble.lock(...args));
     },
     ble_stop: () => {
       const args = [] as const;

@@ -409,6 +409,16 @@ static m3ApiRawFunction(call_crypto_verify) {
   ))
 }
 
+static m3ApiRawFunction(call_crypto_pair) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, certificate_offset)
+  m3ApiGetArg(uint32_t, certificate_size)
+  m3ApiGetArg(uint32_t, key_offset)
+  m3ApiGetArg(uint32_t, key_size)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_crypto_pair(certificate_offset, certificate_size, key_offset, key_size))
+}
+
 static m3ApiRawFunction(call_ble_start) {
   m3ApiReturnType(int32_t)
   m3ApiGetArg(uint32_t, name)
@@ -420,6 +430,13 @@ static m3ApiRawFunction(call_ble_start) {
     m3ApiReturn(HOST_STATUS_INVALID_ARGUMENT)
   }
   m3ApiReturn(host_ble_start((uint8_t *)_mem + name, name_size, verifier_offset, verifier_size))
+}
+
+static m3ApiRawFunction(call_ble_lock) {
+  m3ApiReturnType(int32_t)
+  m3ApiGetArg(uint32_t, is_locked)
+  (void)_ctx; (void)runtime; (void)_mem;
+  m3ApiReturn(host_ble_lock(is_locked))
 }
 
 static m3ApiRawFunction(call_ble_stop) {
@@ -532,7 +549,9 @@ const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT] = {
   {"gpio_read", "i(i)", "u", 'c', call_gpio_read},
   {"crypto_csr", "i(ii)", "<", 's', call_crypto_csr},
   {"crypto_verify", "i(iiiiii)", "<<<", 's', call_crypto_verify},
+  {"crypto_pair", "i(iiii)", "uuuu", 's', call_crypto_pair},
   {"ble_start", "i(iiii)", "<uu", 's', call_ble_start},
+  {"ble_lock", "i(i)", "u", 's', call_ble_lock},
   {"ble_stop", "i()", "", 's', call_ble_stop},
   {"ble_disconnect", "i()", "", 's', call_ble_disconnect},
   {"ble_append", "i(iii)", "<u", 's', call_ble_append},
@@ -574,6 +593,7 @@ const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT] = {
   {HOST_EVENT_KIND_BLE_DISCONNECTED, "BLE_DISCONNECTED"},
   {HOST_EVENT_KIND_BLE_STOPPED, "BLE_STOPPED"},
   {HOST_EVENT_KIND_WIFI_SCANNED, "WIFI_SCANNED"},
+  {HOST_EVENT_KIND_CRYPTO_PAIRED, "CRYPTO_PAIRED"},
 };
 
 const char *host_abi_event_name(uint32_t kind) {

@@ -287,6 +287,20 @@ int32_t host_crypto_verify(
   return replay_answer();
 }
 
+int32_t host_crypto_pair(
+  uint32_t certificate_offset,
+  uint32_t certificate_size,
+  uint32_t key_offset,
+  uint32_t key_size
+) {
+  replay_port("crypto_pair");
+  replay_u32("certificate_offset", certificate_offset);
+  replay_u32("certificate_size", certificate_size);
+  replay_u32("key_offset", key_offset);
+  replay_u32("key_size", key_size);
+  return replay_answer();
+}
+
 int32_t host_ble_start(
   const uint8_t *name,
   uint32_t name_size,
@@ -297,6 +311,12 @@ int32_t host_ble_start(
   replay_in("name", name, name_size);
   replay_u32("verifier_offset", verifier_offset);
   replay_u32("verifier_size", verifier_size);
+  return replay_answer();
+}
+
+int32_t host_ble_lock(uint32_t is_locked) {
+  replay_port("ble_lock");
+  replay_u32("is_locked", is_locked);
   return replay_answer();
 }
 

@@ -29,8 +29,8 @@
 #define HOST_TRAP_TEXT_BYTES_MAX 160
 /* Largest packet over BLE, encrypted: a configuration document with its certificates. */
 #define HOST_BLE_PACKET_BYTES_MAX 8192
-/* Largest value of a characteristic: the largest MTU, 517, less 3. */
-#define HOST_BLE_FRAME_BYTES_MAX 514
+/* Largest value of a characteristic (Core Specification, Vol 3, Part F, 3.2.9). */
+#define HOST_BLE_FRAME_BYTES_MAX 512
 /* What encryption adds to a packet. */
 #define HOST_BLE_SEAL_BYTES 16
 /* Longest topic or topic filter (AWS IoT quota). */
@@ -170,6 +170,20 @@ enum host_dataset {
   HOST_DATASET_APPLICATION = 7,
   /* what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
   HOST_DATASET_BLE_VERIFIER = 8,
+  /* a configuration on trial, or how the last one ended (docs/BLE.md) */
+  HOST_DATASET_CANDIDATE = 9,
+  /* the other place of ROOT_CA: the configuration says which one is in force */
+  HOST_DATASET_ROOT_CA_OTHER = 10,
+  /* the other place of THING_CERTIFICATE */
+  HOST_DATASET_THING_CERTIFICATE_OTHER = 11,
+  /* the other place of THING_KEY */
+  HOST_DATASET_THING_KEY_OTHER = 12,
+  /* the other place of CLAIM_CERTIFICATE */
+  HOST_DATASET_CLAIM_CERTIFICATE_OTHER = 13,
+  /* the other place of CLAIM_KEY */
+  HOST_DATASET_CLAIM_KEY_OTHER = 14,
+  /* the other place of BLE_VERIFIER */
+  HOST_DATASET_BLE_VERIFIER_OTHER = 16,
 };
 
 /* Severity of a log line. */
@@ -335,6 +349,25 @@ enum host_ble_state {
   HOST_BLE_STATE_STOPPING = 5,
 };
 
+/* How far a configuration over BLE has come: value of the SETUP event, and what the command
+ * STATUS answers (docs/BLE.md). */
+enum host_setup_step {
+  /* nothing is under way */
+  HOST_SETUP_STEP_IDLE = 0,
+  /* the document is kept aside, and certificates are compared with their keys */
+  HOST_SETUP_STEP_CHECKING = 1,
+  /* joins the network; text = its name */
+  HOST_SETUP_STEP_JOINING = 2,
+  /* has an address, which is the text; BLE ends here, and the endpoint is tried */
+  HOST_SETUP_STEP_JOINED = 3,
+  /* connects to the endpoint */
+  HOST_SETUP_STEP_ENDPOINT = 4,
+  /* the claim was accepted; text = thing name */
+  HOST_SETUP_STEP_PROVISIONED = 5,
+  /* connected as the thing, which is the text; the configuration is in force */
+  HOST_SETUP_STEP_CONNECTED = 6,
+};
+
 /* How a pin is used. */
 enum host_pin_mode {
   /* input, floating */
@@ -427,6 +460,12 @@ enum host_event {
   HOST_EVENT_OTA_PROGRESS = 36,
   /* value = BleState, text = the reason, may be empty */
   HOST_EVENT_BLE_STATE = 38,
+  /* value = SetupStep, text = what it is about: a network, an address, a thing name */
+  HOST_EVENT_SETUP = 39,
+  /* value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  HOST_EVENT_SETUP_FAILED = 40,
+  /* text = name of the packet of the application that the central has fetched */
+  HOST_EVENT_BLE_PACKET_TAKEN = 41,
   /* text = the kind of the event in which the core trapped, and what was wrong; told in the life
    * after it, on the way into Normal mode. Publish it, and the cloud knows */
   HOST_EVENT_TRAPPED = 37,
@@ -515,6 +554,9 @@ enum host_event_kind {
   /* Outcome of wifi_scan. a: networks in the payload, or a Status. payload: for each network,
    * the strongest first: i8 RSSI in dBm, u8 1 when it is open, u8 bytes of the name, name. */
   HOST_EVENT_KIND_WIFI_SCANNED = 24,
+  /* Outcome of crypto_pair: OK, REFUSED (the key is of another certificate), or
+   * CREDENTIALS_INVALID (one of them cannot be read). a: Status. */
+  HOST_EVENT_KIND_CRYPTO_PAIRED = 25,
 };
 
 /* What a port implements, by capability. A slice (pointer and size) was checked to lie wholly in
@@ -696,6 +738,15 @@ int32_t host_crypto_verify(
   uint32_t signature_size
 );
 
+/* Compare the first certificate with a private key, both PEM in the records partition; answered
+ * with CRYPTO_PAIRED. One at a time: BUSY. */
+int32_t host_crypto_pair(
+  uint32_t certificate_offset,
+  uint32_t certificate_size,
+  uint32_t key_offset,
+  uint32_t key_size
+);
+
 /* Advertise the service of docs/BLE.md by this name, until ble_stop. Salt and verifier of
  * protocomm security 2 lie in the records partition at this place; the host reads them before it
  * returns. The host runs the handshake on the session characteristic by itself. BUSY when it
@@ -706,6 +757,11 @@ int32_t host_ble_start(
   uint32_t verifier_offset,
   uint32_t verifier_size
 );
+
+/* Refuse every handshake without a look at its proof, so that nobody can go on guessing while
+ * the core keeps centrals out. Advertising goes on. NOT_READY when it does not advertise;
+ * ble_start begins unlocked. is_locked: 1: from now on; 0: no longer. */
+int32_t host_ble_lock(uint32_t is_locked);
 
 /* Disconnect, and give the radio's memory back; answered with BLE_STOPPED. NOT_READY when it
  * does not advertise. */
@@ -755,7 +811,7 @@ struct host_abi_entry {
   M3RawCall function;
 };
 
-#define HOST_ABI_IMPORT_COUNT 42
+#define HOST_ABI_IMPORT_COUNT 44
 #define HOST_ABI_EXPORT_COUNT 3
 extern const struct host_abi_entry host_abi_imports[HOST_ABI_IMPORT_COUNT];
 extern const struct host_abi_entry host_abi_exports[HOST_ABI_EXPORT_COUNT];
@@ -766,7 +822,7 @@ struct host_abi_event {
   const char *name;
 };
 
-#define HOST_ABI_EVENT_COUNT 25
+#define HOST_ABI_EVENT_COUNT 26
 extern const struct host_abi_event host_abi_events[HOST_ABI_EVENT_COUNT];
 
 /* Name of a kind; NULL when there is no such kind. */
