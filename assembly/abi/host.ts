@@ -360,10 +360,12 @@ export namespace BleState {
   export const CONNECTED: u8 = 2;
   /** it has proved that it possesses the device */
   export const AUTHENTICATED: u8 = 3;
-  /** too many failures: whoever connects is sent away */
+  /** too many wrong proofs: no handshake is looked at */
   export const LOCKED: u8 = 4;
   /** the radio's memory is being given back */
   export const STOPPING: u8 = 5;
+  /** locked, and a central is there: it is told for how long, and sent away */
+  export const REFUSING: u8 = 6;
 }
 
 /**
@@ -491,7 +493,10 @@ export namespace Event {
   export const BLE_STATE: u8 = 38;
   /** value = SetupStep, text = what it is about: a network, an address, a thing name */
   export const SETUP: u8 = 39;
-  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /**
+   * value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot connect)
+   */
   export const SETUP_FAILED: u8 = 40;
   /** text = name of the packet of the application that the central has fetched */
   export const BLE_PACKET_TAKEN: u8 = 41;

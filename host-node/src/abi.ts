@@ -376,10 +376,12 @@ export const BleState = {
   CONNECTED: 2,
   /** it has proved that it possesses the device */
   AUTHENTICATED: 3,
-  /** too many failures: whoever connects is sent away */
+  /** too many wrong proofs: no handshake is looked at */
   LOCKED: 4,
   /** the radio's memory is being given back */
   STOPPING: 5,
+  /** locked, and a central is there: it is told for how long, and sent away */
+  REFUSING: 6,
 } as const;
 export type BleState = (typeof BleState)[keyof typeof BleState];
 
@@ -510,7 +512,10 @@ export const Event = {
   BLE_STATE: 38,
   /** value = SetupStep, text = what it is about: a network, an address, a thing name */
   SETUP: 39,
-  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /**
+   * value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot connect)
+   */
   SETUP_FAILED: 40,
   /** text = name of the packet of the application that the central has fetched */
   BLE_PACKET_TAKEN: 41,

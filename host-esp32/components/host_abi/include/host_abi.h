@@ -343,10 +343,12 @@ enum host_ble_state {
   HOST_BLE_STATE_CONNECTED = 2,
   /* it has proved that it possesses the device */
   HOST_BLE_STATE_AUTHENTICATED = 3,
-  /* too many failures: whoever connects is sent away */
+  /* too many wrong proofs: no handshake is looked at */
   HOST_BLE_STATE_LOCKED = 4,
   /* the radio's memory is being given back */
   HOST_BLE_STATE_STOPPING = 5,
+  /* locked, and a central is there: it is told for how long, and sent away */
+  HOST_BLE_STATE_REFUSING = 6,
 };
 
 /* How far a configuration over BLE has come: value of the SETUP event, and what the command
@@ -462,7 +464,9 @@ enum host_event {
   HOST_EVENT_BLE_STATE = 38,
   /* value = SetupStep, text = what it is about: a network, an address, a thing name */
   HOST_EVENT_SETUP = 39,
-  /* value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /* value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot
+   * connect) */
   HOST_EVENT_SETUP_FAILED = 40,
   /* text = name of the packet of the application that the central has fetched */
   HOST_EVENT_BLE_PACKET_TAKEN = 41,
