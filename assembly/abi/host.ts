@@ -183,22 +183,18 @@ export namespace Dataset {
   export const CLAIM_KEY: u8 = 6;
   /** 256 bytes that belong to the application */
   export const APPLICATION: u8 = 7;
-  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  export const BLE_VERIFIER: u8 = 8;
   /** a configuration on trial, or how the last one ended (docs/BLE.md) */
-  export const CANDIDATE: u8 = 9;
+  export const CANDIDATE: u8 = 8;
   /** the other place of ROOT_CA: the configuration says which one is in force */
-  export const ROOT_CA_OTHER: u8 = 10;
+  export const ROOT_CA_OTHER: u8 = 9;
   /** the other place of THING_CERTIFICATE */
-  export const THING_CERTIFICATE_OTHER: u8 = 11;
+  export const THING_CERTIFICATE_OTHER: u8 = 10;
   /** the other place of THING_KEY */
-  export const THING_KEY_OTHER: u8 = 12;
+  export const THING_KEY_OTHER: u8 = 11;
   /** the other place of CLAIM_CERTIFICATE */
-  export const CLAIM_CERTIFICATE_OTHER: u8 = 13;
+  export const CLAIM_CERTIFICATE_OTHER: u8 = 12;
   /** the other place of CLAIM_KEY */
-  export const CLAIM_KEY_OTHER: u8 = 14;
-  /** the other place of BLE_VERIFIER */
-  export const BLE_VERIFIER_OTHER: u8 = 16;
+  export const CLAIM_KEY_OTHER: u8 = 13;
 }
 
 /** Severity of a log line. */

@@ -60,7 +60,8 @@ export function reply(data: Uint8Array): i32 {
 
 export function offer(name: ArrayBuffer, data: Uint8Array): i32 {
   if (name.byteLength == 0 || name.byteLength > NAME_BYTES_MAX) return Status.INVALID_ARGUMENT;
-  if (FETCHED_HEADER_BYTES + name.byteLength + data.length > SEND_BYTES_MAX) return Status.TOO_LARGE;
+  if (FETCHED_HEADER_BYTES + name.byteLength + data.length > SEND_BYTES_MAX)
+    return Status.TOO_LARGE;
   if (offered !== null) return Status.NO_SPACE;
   offeredName = name;
   offered = data;

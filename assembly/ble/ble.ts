@@ -5,7 +5,6 @@
 import {
   BleCode,
   BleState,
-  Dataset,
   Event,
   Status,
   bleDisconnect,
@@ -13,8 +12,6 @@ import {
   bleStart,
   bleStop,
 } from "../abi/host";
-import * as places from "../flash/places";
-import * as records from "../flash/store";
 import { nowMs } from "../kernel/clock";
 import { emit } from "../kernel/events";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
@@ -27,6 +24,8 @@ const LOCK_MS_MIN: u32 = 30000;
 const LOCK_MS_MAX: u32 = 900000;
 /** Doublings from the one to the other. */
 const DOUBLINGS_MAX: i32 = 5;
+/** 16 of salt, and a number as long as the group. */
+const VERIFIER_BYTES: i32 = 16 + 384;
 /** Wrong proofs in a row before a lock-out, and between one and the next. */
 const FAILURES_MAX: u8 = 3;
 /** A central that came while the device is locked has so long to read for how long. */
@@ -93,6 +92,7 @@ export let state: u8 = BleState.OFF;
 /** Wrong proofs since the last right one. */
 let failures: u8 = 0;
 let lockedUntilMs: u64 = 0;
+let verifierOffset: () => u32 = (): u32 => 0;
 let name: usize = 0;
 let nameSize: i32 = 0;
 let counted: (failures: u8) => void = (_failures: u8) => {};
@@ -102,8 +102,12 @@ export function onFailures(keep: (failures: u8) => void): void {
   counted = keep;
 }
 
-/** Advertises by this name, which stays. So many wrong proofs were counted before. */
-export function start(as: usize, size: i32, failuresBefore: u8): void {
+/**
+ * Advertises by this name, which stays; salt and verifier lie at this place in flash, whenever it is
+ * asked for. So many wrong proofs were counted before.
+ */
+export function start(as: usize, size: i32, verifier: () => u32, failuresBefore: u8): void {
+  verifierOffset = verifier;
   packets.onFailure(onFailure);
   name = as;
   nameSize = size;
@@ -118,11 +122,6 @@ export function start(as: usize, size: i32, failuresBefore: u8): void {
 /** Gives the radio back. */
 export function stop(): void {
   step(Input.STOP, 0);
-}
-
-/** Whether sessions can be checked. */
-export function hasVerifier(): bool {
-  return records.size(places.inForce(Dataset.BLE_VERIFIER)) > 0;
 }
 
 /** Tells the central that asking is worth while. */
@@ -243,7 +242,6 @@ function act(action: u8): void {
 }
 
 function advertise(): void {
-  const place = places.inForce(Dataset.BLE_VERIFIER);
-  const status = bleStart(name, nameSize, records.offset(place), records.size(place));
+  const status = bleStart(name, nameSize, verifierOffset(), VERIFIER_BYTES);
   if (status < 0) setTimer(Timer.BLE, AGAIN_MS);
 }

@@ -11,6 +11,8 @@ import { Status } from "../abi/host";
 import * as packets from "../ble/application_packets";
 import * as machine from "../ble/ble";
 import { enable as install } from "../system/ble_configurator";
+import * as configuration from "../system/configuration";
+import { Slot } from "../system/configuration";
 import * as setup from "../system/setup";
 
 /** Lets the device be configured over BLE; to be called from setup(). */
@@ -23,7 +25,7 @@ export function enable(): void {
  * back to what it did. NOT_FOUND without a verifier: no central could open a session.
  */
 export function configure(): i32 {
-  if (!machine.hasVerifier()) return Status.NOT_FOUND;
+  if (configuration.sizeOf(Slot.VERIFIER) == 0) return Status.NOT_FOUND;
   setup.request();
   return Status.OK;
 }

@@ -1,15 +1,16 @@
 // BLE, wired: what the radio, the scan and the application send goes to the machine of BLE, to setup.ts
 // or to the packets of the application. Made by ble.enable() of the library.
 
-import { EventKind } from "../abi/host";
+import { BleState, EventKind } from "../abi/host";
 import * as progress from "../aws/progress";
 import * as applicationPackets from "../ble/application_packets";
 import * as ble from "../ble/ble";
 import * as packets from "../ble/packets";
 import { Characteristic } from "../ble/packets";
-import { BleState } from "../abi/host";
 import { Timer } from "../kernel/timers";
 import * as commands from "./ble_commands";
+import * as configuration from "./configuration";
+import { Slot } from "./configuration";
 import { Configurator, install } from "./configurator";
 import * as outcome from "./outcome";
 import * as setup from "./setup";
@@ -22,8 +23,13 @@ class BleConfigurator extends Configurator {
 
   start(): void {
     setup.start();
-    if (!ble.hasVerifier()) return;
-    ble.start(root.deviceName, root.deviceNameSize, progress.proofsFailed());
+    if (configuration.sizeOf(Slot.VERIFIER) == 0) return;
+    ble.start(
+      root.deviceName,
+      root.deviceNameSize,
+      configuration.verifierOffset,
+      progress.proofsFailed(),
+    );
   }
 
   onNetwork(up: bool): void {

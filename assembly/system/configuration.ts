@@ -16,7 +16,7 @@ const VERSION: u16 = 1;
 const PORT: usize = 2;
 const CRC: usize = 4;
 const FLAGS: usize = 8;
-const MIRROR_BYTES: i32 = 736;
+const MIRROR_BYTES: i32 = 1140;
 const FIRST_MIRROR_BYTES: i32 = 668;
 const PORT_DEFAULT: u16 = 8883;
 
@@ -43,6 +43,8 @@ export namespace Slot {
   export const PARAMETERS: u16 = 410;
   /** A point of 65 bytes; the place is a multiple of four behind what came before. */
   export const UPDATE_KEY: u16 = 668;
+  /** Salt and verifier of BLE: 400 bytes. */
+  export const VERIFIER: u16 = 736;
 }
 
 /** What stands before the mirror in a CANDIDATE record. */
@@ -131,6 +133,11 @@ export function allowsUnsigned(): bool {
 
 export function usesCsr(): bool {
   return (flags() & Flag.CSR) != 0;
+}
+
+/** Where salt and verifier of BLE lie in flash; valid as records.offset() is. */
+export function verifierOffset(): u32 {
+  return records.offset(Dataset.CONFIGURATION) + Slot.VERIFIER + 2;
 }
 
 /** Queues the record: from its completion on, this configuration is in force. */

@@ -36,7 +36,7 @@ const PLACES: usize = memory.data<u16>([
   Slot.PARAMETERS,
   Slot.UPDATE_KEY,
   0, // unsigned
-  Dataset.BLE_VERIFIER,
+  Slot.VERIFIER,
 ]);
 
 /** Fields that make sense only together. */

@@ -83,7 +83,13 @@ function set(newCode: u8, newStep: u8, newStatus: i32, from: usize, size: i32): 
 
 /** A step is under way, or (CONNECTED, PROVISIONED) was the last. */
 export function reach(newStep: u8, from: usize = 0, size: i32 = 0): void {
-  set(newStep >= SetupStep.PROVISIONED ? BleCode.CONFIGURED : BleCode.IN_PROGRESS, newStep, 0, from, size);
+  set(
+    newStep >= SetupStep.PROVISIONED ? BleCode.CONFIGURED : BleCode.IN_PROGRESS,
+    newStep,
+    0,
+    from,
+    size,
+  );
   emit(Event.SETUP, newStep, text, textBytes());
 }
 

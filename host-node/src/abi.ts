@@ -190,22 +190,18 @@ export const Dataset = {
   CLAIM_KEY: 6,
   /** 256 bytes that belong to the application */
   APPLICATION: 7,
-  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  BLE_VERIFIER: 8,
   /** a configuration on trial, or how the last one ended (docs/BLE.md) */
-  CANDIDATE: 9,
+  CANDIDATE: 8,
   /** the other place of ROOT_CA: the configuration says which one is in force */
-  ROOT_CA_OTHER: 10,
+  ROOT_CA_OTHER: 9,
   /** the other place of THING_CERTIFICATE */
-  THING_CERTIFICATE_OTHER: 11,
+  THING_CERTIFICATE_OTHER: 10,
   /** the other place of THING_KEY */
-  THING_KEY_OTHER: 12,
+  THING_KEY_OTHER: 11,
   /** the other place of CLAIM_CERTIFICATE */
-  CLAIM_CERTIFICATE_OTHER: 13,
+  CLAIM_CERTIFICATE_OTHER: 12,
   /** the other place of CLAIM_KEY */
-  CLAIM_KEY_OTHER: 14,
-  /** the other place of BLE_VERIFIER */
-  BLE_VERIFIER_OTHER: 16,
+  CLAIM_KEY_OTHER: 13,
 } as const;
 export type Dataset = (typeof Dataset)[keyof typeof Dataset];
 

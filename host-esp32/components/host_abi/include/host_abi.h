@@ -168,22 +168,18 @@ enum host_dataset {
   HOST_DATASET_CLAIM_KEY = 6,
   /* 256 bytes that belong to the application */
   HOST_DATASET_APPLICATION = 7,
-  /* what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  HOST_DATASET_BLE_VERIFIER = 8,
   /* a configuration on trial, or how the last one ended (docs/BLE.md) */
-  HOST_DATASET_CANDIDATE = 9,
+  HOST_DATASET_CANDIDATE = 8,
   /* the other place of ROOT_CA: the configuration says which one is in force */
-  HOST_DATASET_ROOT_CA_OTHER = 10,
+  HOST_DATASET_ROOT_CA_OTHER = 9,
   /* the other place of THING_CERTIFICATE */
-  HOST_DATASET_THING_CERTIFICATE_OTHER = 11,
+  HOST_DATASET_THING_CERTIFICATE_OTHER = 10,
   /* the other place of THING_KEY */
-  HOST_DATASET_THING_KEY_OTHER = 12,
+  HOST_DATASET_THING_KEY_OTHER = 11,
   /* the other place of CLAIM_CERTIFICATE */
-  HOST_DATASET_CLAIM_CERTIFICATE_OTHER = 13,
+  HOST_DATASET_CLAIM_CERTIFICATE_OTHER = 12,
   /* the other place of CLAIM_KEY */
-  HOST_DATASET_CLAIM_KEY_OTHER = 14,
-  /* the other place of BLE_VERIFIER */
-  HOST_DATASET_BLE_VERIFIER_OTHER = 16,
+  HOST_DATASET_CLAIM_KEY_OTHER = 13,
 };
 
 /* Severity of a log line. */
