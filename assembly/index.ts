@@ -3,8 +3,8 @@
 //   import { system, mqtt, shadow, jobs, ota, ble, flash, gpio, log, json, Event, Mode } from "iot32";
 //   export function setup(): void { ... }
 //
-// setup() runs once in each life, before anything else: it registers callbacks and returns.
-// Every call of the library returns at once; what takes time ends in an Event.
+// setup() runs once in each life, before anything else: it registers callbacks and returns. Every
+// call of the library returns at once; what takes time ends in an Event.
 
 import * as gpio from "./library/gpio";
 import * as ble from "./library/ble";

@@ -1,7 +1,8 @@
-// Packets of the application over BLE (docs/BLE.md, characteristic 4). A packet with a name that the
-// application has registered goes to its callback at the end of the step, as every callback of an
-// application does; the central waits for the answer. What the application sends waits here until
-// the central fetches it: one packet. ble_configurator.ts calls it; library/ble.ts is its other side.
+// Packets of the application over BLE (docs/BLE.md, characteristic 4). A packet with a name that
+// the application has registered goes to its callback at the end of the step, as every callback of
+// an application does; the central waits for the answer. What the application sends waits here
+// until the central fetches it: one packet. ble_configurator.ts calls it; library/ble.ts is its
+// other side.
 
 import { BleCode, Event, Status, bleRead } from "../abi/host";
 import { emit } from "../kernel/events";

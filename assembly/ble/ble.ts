@@ -1,6 +1,7 @@
 // The BLE machine of docs/BLE.md: from advertising to a session, times, and the lock-out of who
-// guesses. Nothing but the handshake, which is the host's, is heard before a session. What a session
-// sends goes on to packets.ts. system/setup.ts starts and stops it; the states are told as BLE_STATE.
+// guesses. Nothing but the handshake, which is the host's, is heard before a session. What a
+// session sends goes on to packets.ts. system/setup.ts starts and stops it; the states are told as
+// BLE_STATE.
 
 import {
   BleCode,

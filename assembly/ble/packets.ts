@@ -1,8 +1,8 @@
-// Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet that
-// arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until its
-// last frame has gone. Strictly one request, then its answer: both sides share a counter. Memory is
-// taken when the first session opens: a device that is never configured over BLE pays nothing. ble.ts
-// is the only caller but for send().
+// Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet
+// that arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until
+// its last frame has gone. Strictly one request, then its answer: both sides share a counter.
+// Memory is taken when the first session opens: a device that is never configured over BLE pays
+// nothing. ble.ts is the only caller but for send().
 
 import {
   BLE_FRAME_BYTES_MAX,

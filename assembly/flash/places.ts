@@ -1,7 +1,7 @@
-// Two places for what a configuration brings and a trial may take back: certificates and
-// keys. The configuration in force says which place is, by a bit for each; so one record
-// changes all of them at once, or none (docs/BLE.md). configuration.ts keeps the bits; whoever reads
-// or writes such a dataset asks here for its place.
+// Two places for what a configuration brings and a trial may take back: certificates and keys. The
+// configuration in force says which place is, by a bit for each; so one record changes all of them
+// at once, or none (docs/BLE.md). configuration.ts keeps the bits; whoever reads or writes such a
+// dataset asks here for its place.
 
 import { Dataset } from "../abi/host";
 

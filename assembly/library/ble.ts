@@ -1,7 +1,7 @@
-// Configuration over BLE: an application that calls ble.enable() can be configured by a phone, the web
-// page or `iot32 configure` (docs/BLE.md), once the firmware knows how sessions are checked
-// (ble.verifier of the configuration document). A device that lacks something waits for a central by
-// itself; one that works goes there by ble.configure(). While it is there the application's
+// Configuration over BLE: an application that calls ble.enable() can be configured by a phone, the
+// web page or `iot32 configure` (docs/BLE.md), once the firmware knows how sessions are checked
+// (ble.verifier of the configuration document). A device that lacks something waits for a central
+// by itself; one that works goes there by ble.configure(). While it is there the application's
 // timers stand still, and it can talk to the central in packets of its own:
 //
 //   ble.enable();

@@ -1,5 +1,5 @@
-// BLE, wired: what the radio, the scan and the application send goes to the machine of BLE, to setup.ts
-// or to the packets of the application. Made by ble.enable() of the library.
+// BLE, wired: what the radio, the scan and the application send goes to the machine of BLE, to
+// setup.ts or to the packets of the application. Made by ble.enable() of the library.
 
 import { BleState, EventKind } from "../abi/host";
 import * as progress from "../aws/progress";

@@ -1,7 +1,7 @@
-// Device configuration: a mirror of the CONFIGURATION record in memory. Texts and numbers are in it;
-// certificates and keys have records of their own, and the mirror says which of their two places is
-// in force. documents.ts fills it; a configuration on trial is the same mirror behind the header of a
-// CANDIDATE record, which is setup.ts's.
+// Device configuration: a mirror of the CONFIGURATION record in memory. Texts and numbers are in
+// it; certificates and keys have records of their own, and the mirror says which of their two
+// places is in force. documents.ts fills it; a configuration on trial is the same mirror behind the
+// header of a CANDIDATE record, which is setup.ts's.
 
 import { Dataset, Status } from "../abi/host";
 import * as places from "../flash/places";

@@ -1,6 +1,6 @@
 // What configures a device while it runs: nothing, unless the application enables BLE; then it is
-// setup.ts. system.ts, dispatch.ts and restart.ts call it, so that a module without BLE carries none
-// of its code.
+// setup.ts. system.ts, dispatch.ts and restart.ts call it, so that a module without BLE carries
+// none of its code.
 
 /** What a life is for. */
 export namespace Life {

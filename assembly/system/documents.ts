@@ -1,9 +1,9 @@
-// How a configuration document becomes the device's configuration. It is read twice through the same
-// windows: once to check all of it, once to store it; texts go to the mirror, each PEM to its own
-// record, the mirror last. The host's document goes into force at once: its CRC stands in the mirror,
-// it is applied once, and a power cut in the middle means that it is applied again from its start. A
-// document from elsewhere is kept aside: its PEMs go to the places that are not in force, and
-// setup.ts tries it before it writes the mirror.
+// How a configuration document becomes the device's configuration. It is read twice through the
+// same windows: once to check all of it, once to store it; texts go to the mirror, each PEM to its
+// own record, the mirror last. The host's document goes into force at once: its CRC stands in the
+// mirror, it is applied once, and a power cut in the middle means that it is applied again from its
+// start. A document from elsewhere is kept aside: its PEMs go to the places that are not in force,
+// and setup.ts tries it before it writes the mirror.
 
 import { Dataset, Event, sysConfigRead } from "../abi/host";
 import * as document from "../codec/configuration_document";
@@ -182,16 +182,16 @@ function keepRecord(dataset: u8): void {
 
 /** Fields that need each other: a certificate is worth nothing without its key. */
 function endCheck(): void {
-  const objection = judge();
+  let words: usize = 0;
   if (!together(THING_FIELDS, Field.THING_NAME, Slot.THING_NAME)) {
-    refuse(utf8("thing.name, thing.certificate and thing.privateKey belong together"));
+    words = utf8("thing.name, thing.certificate and thing.privateKey belong together");
   } else if (!together(CLAIM_FIELDS, Field.TEMPLATE, Slot.TEMPLATE)) {
-    refuse(utf8("claim.template, claim.certificate and claim.privateKey belong together"));
-  } else if (objection != 0) {
-    refuse(objection);
+    words = utf8("claim.template, claim.certificate and claim.privateKey belong together");
   } else {
-    start(Pass.STORE);
+    words = judge();
   }
+  if (words != 0) refuse(words);
+  else start(Pass.STORE);
 }
 
 /** None of `fields`, or all of them and the text `named`, here or in what is stored already. */

@@ -1,5 +1,6 @@
 // How far a configuration has come, and the CANDIDATE record, which carries it over a restart: a
-// configuration on trial, or how the last one ended. What stands here is what STATUS answers over BLE.
+// configuration on trial, or how the last one ended. What stands here is what STATUS answers over
+// BLE.
 //
 //   0         1       2          3      4      5        6              8        16
 //   | version | phase | attempts | code | step | status | size of text | unused | text, or the mirror

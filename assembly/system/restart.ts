@@ -1,6 +1,6 @@
 // Restart, through here only: after the wished delay, with the session and BLE closed and every
-// queued flash operation finished. A broker or a radio that does not let go is waited for two seconds,
-// flash as long as it takes: a write that was accepted is never thrown away.
+// queued flash operation finished. A broker or a radio that does not let go is waited for two
+// seconds, flash as long as it takes: a write that was accepted is never thrown away.
 
 import { Event, RestartScope, sysRestart } from "../abi/host";
 import * as queue from "../aws/publish_queue";

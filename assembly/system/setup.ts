@@ -1,7 +1,7 @@
 // Configuration as a table: a document is kept aside, tried, and only then in force (docs/BLE.md).
-// A life has BLE or TLS, never both: in one that waits for a central (IDLE) a document is checked and
-// its network joined; the next one tries the endpoint; the one after it tells how it went. What goes
-// from life to life is the CANDIDATE record of outcome.ts. Called by ble_configurator.ts.
+// A life has BLE or TLS, never both: in one that waits for a central (IDLE) a document is checked
+// and its network joined; the next one tries the endpoint; the one after it tells how it went. What
+// goes from life to life is the CANDIDATE record of outcome.ts. Called by ble_configurator.ts.
 
 import {
   BleCode,
@@ -278,7 +278,8 @@ function eraseSpares(): void {
   }
 }
 
-// ---- a document ----------------------------------------------------------------------------------
+// ---- a document
+// ----------------------------------------------------------------------------------
 
 /** What speaks against a good document, or 0. */
 function object(): usize {
@@ -358,7 +359,8 @@ function refuse(): void {
   open(WINDOW_MS);
 }
 
-// ---- on trial ------------------------------------------------------------------------------------
+// ---- on trial
+// ------------------------------------------------------------------------------------
 
 export function onNetwork(up: bool): void {
   if (up && state == State.JOINING) step(Input.UP);

@@ -1,4 +1,5 @@
-// Sessions over BLE: who gets one, who is sent away and locked out, and packets that a radio spoils.
+// Sessions over BLE: who gets one, who is sent away and locked out, and packets that a radio
+// spoils.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,5 +1,5 @@
-// Configuration over BLE, from a document to a device that is online: what is refused at once, what is
-// tried and taken back, what a power cut does in between, and what is told afterwards.
+// Configuration over BLE, from a document to a device that is online: what is refused at once, what
+// is tried and taken back, what a power cut does in between, and what is told afterwards.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

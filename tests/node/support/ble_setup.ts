@@ -1,5 +1,5 @@
-// What the tests of configuration over BLE share: devices as they come out of their box, and a central
-// that asks one thing after the other.
+// What the tests of configuration over BLE share: devices as they come out of their box, and a
+// central that asks one thing after the other.
 
 import assert from "node:assert/strict";
 import {

@@ -1,6 +1,6 @@
 // Port ble of the scripted device: a central that a test plays. Encryption is a mark of 16 bytes
-// behind the plain text, so that a test can forge and spoil it; frames are made and read by a second
-// implementation of docs/BLE.md.
+// behind the plain text, so that a test can forge and spoil it; frames are made and read by a
+// second implementation of docs/BLE.md.
 
 import assert from "node:assert/strict";
 import {
