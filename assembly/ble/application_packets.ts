@@ -34,7 +34,8 @@ class Entry {
   ) {}
 }
 
-const entries: Array<Entry> = [];
+let entries: StaticArray<Entry> = changetype<StaticArray<Entry>>(0);
+let count: i32 = 0;
 const request: usize = memory.data(HEADER_BYTES + NAME_BYTES_MAX);
 /** Packet that waits for its callback: its size, and the entry. */
 let waiting: Entry | null = null;
@@ -48,8 +49,9 @@ let offered: Uint8Array | null = null;
 /** NO_SPACE beyond eight names. */
 export function register(name: ArrayBuffer, callback: Callback): i32 {
   if (name.byteLength == 0 || name.byteLength > NAME_BYTES_MAX) return Status.INVALID_ARGUMENT;
-  if (entries.length >= CALLBACKS_MAX) return Status.NO_SPACE;
-  entries.push(new Entry(name, callback));
+  if (count == 0) entries = new StaticArray<Entry>(CALLBACKS_MAX);
+  if (count == CALLBACKS_MAX) return Status.NO_SPACE;
+  entries[count++] = new Entry(name, callback);
   return Status.OK;
 }
 
@@ -90,7 +92,7 @@ export function onPacket(size: i32): void {
 }
 
 function find(nameSize: i32): Entry | null {
-  for (let i = 0; i < entries.length; i++) {
+  for (let i = 0; i < count; i++) {
     const name = entries[i].name;
     const isIt = name.byteLength == nameSize;
     if (isIt && equal(changetype<usize>(name), request + HEADER_BYTES, nameSize)) return entries[i];

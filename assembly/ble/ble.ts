@@ -217,7 +217,7 @@ function act(action: u8): void {
       setTimer(Timer.BLE, SESSION_MS);
       break;
     case Action.OPEN:
-      packets.open();
+      packets.reset();
       break;
     case Action.SEND_AWAY:
       bleDisconnect(); // if it is gone by itself, its BLE_DISCONNECTED is on the way all the same

@@ -1,8 +1,8 @@
 // Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet
 // that arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until
-// its last frame has gone. Strictly one request, then its answer: both sides share a counter.
-// Memory is taken when the first session opens: a device that is never configured over BLE pays
-// nothing. ble.ts is the only caller but for send().
+// its last frame has gone. Strictly one request, then its answer: both sides share a counter, and a
+// request lets go of what is left of the answer before it. What is sent lies in the workspace, which
+// a document needs only between its request and its answer. ble.ts is the only caller but for send().
 
 import {
   BLE_FRAME_BYTES_MAX,
@@ -14,6 +14,7 @@ import {
   bleSeal,
 } from "../abi/host";
 import { Assembly, Dispersal, Fate } from "../codec/ble_frame";
+import { WORKSPACE } from "../kernel/workspace";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
 
 /** Longest packet that this side sends, as plain text. */
@@ -34,9 +35,9 @@ export namespace Characteristic {
 let assembly: Assembly = changetype<Assembly>(0);
 let dispersal: Dispersal = changetype<Dispersal>(0);
 /** Where a packet is put together before it is sent, SEND_BYTES_MAX. */
-export let plain: usize = 0;
-let sealed: usize = 0;
-let frame: usize = 0;
+export const plain: usize = WORKSPACE;
+const sealed: usize = plain + SEND_BYTES_MAX;
+const frame: usize = sealed + SEND_BYTES_MAX + BLE_SEAL_BYTES;
 /** Characteristic of the packet that arrives, and of the one that is sent. */
 let arriving: i32 = 0;
 let leaving: i32 = 0;
@@ -51,8 +52,10 @@ let room: i32 = MTU_MIN - ATT_BYTES;
 let heard: (characteristic: i32, size: i32) => void = (_characteristic: i32, _size: i32) => {};
 let failed: (reason: usize) => void = (_reason: usize) => {};
 
-/** Who takes whole packets, whose plain text bleRead() gives. */
-export function onPacket(whole: (characteristic: i32, size: i32) => void): void {
+/** Before anything else; who takes whole packets, whose plain text bleRead() gives. */
+export function prepare(whole: (characteristic: i32, size: i32) => void): void {
+  assembly = new Assembly(BLE_PACKET_BYTES_MAX);
+  dispersal = new Dispersal();
   heard = whole;
 }
 
@@ -71,25 +74,12 @@ export function setMtu(mtu: i32): void {
   room = min(max(mtu, MTU_MIN) - ATT_BYTES, BLE_FRAME_BYTES_MAX);
 }
 
-/** A session has begun. */
-export function open(): void {
-  if (frame == 0) {
-    assembly = new Assembly(BLE_PACKET_BYTES_MAX);
-    dispersal = new Dispersal();
-    plain = heap.alloc(SEND_BYTES_MAX);
-    sealed = heap.alloc(SEND_BYTES_MAX + BLE_SEAL_BYTES);
-    frame = heap.alloc(BLE_FRAME_BYTES_MAX);
-  }
-  reset();
-}
-
-/** The central is gone. */
+/** A session begins, or is over. */
 export function reset(): void {
   clearTimer(Timer.BLE_PACKET);
   notifies = false;
   changeWaits = false;
   owes = false;
-  if (frame == 0) return;
   assembly.reset();
   dispersal.reset();
 }
@@ -123,6 +113,7 @@ function unseal(characteristic: i32): void {
   const size = bleOpen();
   if (size < 0) return failed(utf8("the packet is not of this session"));
   owes = true;
+  dispersal.reset();
   heard(characteristic, size);
 }
 
@@ -152,7 +143,7 @@ export function change(code: u8, seconds: u16): void {
 
 /** One notification at a time, so that each BLE_SENT is known to be of which. */
 function sendNext(): void {
-  if (frame != 0 && dispersal.isOpen) {
+  if (dispersal.isOpen) {
     notifies = bleNotify(leaving, frame, dispersal.draw(frame, room)) >= 0;
     if (!notifies) dispersal.reset();
   } else if (changeWaits) {
@@ -164,6 +155,6 @@ function sendNext(): void {
 /** Event BLE_SENT. A frame that was not sent ends its packet: the other side will miss it. */
 export function onSent(status: i32): void {
   notifies = false;
-  if (status < 0 && frame != 0) dispersal.reset();
+  if (status < 0) dispersal.reset();
   sendNext();
 }

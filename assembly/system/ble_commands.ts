@@ -34,8 +34,13 @@ const NETWORK_BYTES: i32 = 3;
 const FAREWELL_MS: u32 = 1000;
 
 const command: usize = memory.data(1);
-const writer = new JsonWriter();
+let writer: JsonWriter = changetype<JsonWriter>(0);
 let scans: bool = false;
+
+/** Before anything else. */
+export function prepare(): void {
+  writer = new JsonWriter();
+}
 
 /** A command, which bleRead() gives. */
 export function onCommand(size: i32): void {

@@ -110,7 +110,8 @@ function onPacket(characteristic: i32, size: i32): void {
 /** From setup() on, the device can be configured over BLE. */
 export function enable(): void {
   install(new BleConfigurator());
-  packets.onPacket(onPacket);
+  packets.prepare(onPacket);
+  commands.prepare();
   ble.onFailures(progress.setProofsFailed);
   outcome.onChange(ble.change);
   setup.prepare(commands.onJudged);
