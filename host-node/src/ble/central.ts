@@ -231,7 +231,9 @@ export class Central {
       await central.shakeHands();
       return central;
     } catch (error) {
-      throw await central.fail(error);
+      // Not what came first: a device may disconnect at once when it has refused a proof.
+      await central.fail(error);
+      throw centralError(error);
     }
   }
 
