@@ -1,5 +1,5 @@
-// The central against a device that does what the test says, over a radio in memory: at each MTU, out
-// of step, and gone.
+// The central against a device that does what the test says, over a radio in memory: at each MTU,
+// out of step, and gone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

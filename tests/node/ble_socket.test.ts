@@ -1,5 +1,5 @@
-// GATT over a local socket: what a radio would carry, a whole setting up through it, and input that no
-// central sends.
+// GATT over a local socket: what a radio would carry, a whole setting up through it, and input that
+// no central sends.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,5 +1,6 @@
-// What passes over the socket of a device on a desk in place of the radio: requests and answers of the
-// Attribute Protocol (Core Specification, Vol 3, Part F), each behind its length, little-endian.
+// What passes over the socket of a device on a desk in place of the radio: requests and answers of
+// the Attribute Protocol (Core Specification, Vol 3, Part F), each behind its length,
+// little-endian.
 //
 //     | u16 bytes that follow | u8 opcode | ...
 //
@@ -13,10 +14,10 @@
 //     0x1B notification   u8 handle | value     device: unasked, MTU - 3 bytes at most
 //     0x01 error          u8 opcode | u8 handle | u8 error    device: that request is refused
 //
-// Handles are the numbers of characteristics; with 0x80 more that of its descriptor, where | 1 | 0 |
-// is written to subscribe and | 0 | 0 | to end it. One request is under way at a time. A value longer
-// than the MTU is one request here; on a radio both stacks cut it, and nobody above them sees it.
-// Disconnecting is the end of the socket. Whatever else comes ends it, too.
+// Handles are the numbers of characteristics; with 0x80 more that of its descriptor, where | 1 | 0
+// | is written to subscribe and | 0 | 0 | to end it. One request is under way at a time. A value
+// longer than the MTU is one request here; on a radio both stacks cut it, and nobody above them
+// sees it. Disconnecting is the end of the socket. Whatever else comes ends it, too.
 
 export const Opcode = {
   ERROR: 0x01,

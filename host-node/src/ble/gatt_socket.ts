@@ -1,7 +1,8 @@
-// A GATT peripheral without a radio: a local socket (a named pipe on Windows) that `iot32 run --ble`
-// opens and `iot32 configure` connects to. att.ts says what passes. One central at a time, and only
-// while the device advertises. What comes over the socket is not trusted: what is not in order ends
-// that connection and nothing else, and a central that sends or does not read without end is held up.
+// A GATT peripheral without a radio: a local socket (a named pipe on Windows) that `iot32 run
+// --ble` opens and `iot32 configure` connects to. att.ts says what passes. One central at a time,
+// and only while the device advertises. What comes over the socket is not trusted: what is not in
+// order ends that connection and nothing else, and a central that sends or does not read without
+// end is held up.
 
 import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, rmSync } from "node:fs";

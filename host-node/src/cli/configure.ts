@@ -28,12 +28,14 @@ const WISHES = ["scan", "read", "reset", "leave"] as const;
 type Wish = (typeof WISHES)[number];
 
 const EXPLANATION = `
-SOCKET is that of a device on this machine: iot32 run app.ts --ble SOCKET. The device must advertise: it
-has a verifier (iot32 verifier) and is not configured, or its application asked for BLE.
+SOCKET is that of a device on this machine: iot32 run app.ts --ble SOCKET. The device must
+advertise: it has a verifier (iot32 verifier) and is not configured, or its application asked for
+BLE.
 
-With a document (docs/CONFIGURATION.md; a certificate or key may be "@file", relative to it) the device
-joins its network with BLE still there, restarts to try the endpoint, restarts to tell, and goes online.
-This takes up to five minutes. A document that does not work leaves everything as it was.
+With a document (docs/CONFIGURATION.md; a certificate or key may be "@file", relative to it) the
+device joins its network with BLE still there, restarts to try the endpoint, restarts to tell, and
+goes online. This takes up to five minutes. A document that does not work leaves everything as it
+was.
 
   --scan     networks that the device hears
   --read     its configuration; certificates, keys and passwords are only "true"
@@ -43,7 +45,8 @@ This takes up to five minutes. A document that does not work leaves everything a
 With --json: one object a line, {"at","type":"note","kind","text"} on the way and
 {"type":"outcome","step","thingName"} at its end; the answer alone with --scan and --read.
 ${PROOF_NOTES}
-Exit code: 0 when the device is online, or has done what was asked; else 1, and one sentence says why.
+Exit code: 0 when the device is online, or has done what was asked; else 1, and one sentence says
+why.
 
 Examples:
   iot32 configure --device device.sock --pop abcd1234 home.json

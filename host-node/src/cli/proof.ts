@@ -9,8 +9,8 @@ export const PROOF_VARIABLE = "IOT32_POP";
 
 /** The end of each help text. */
 export const PROOF_NOTES = `
-Without --pop the proof of possession is that of ${PROOF_VARIABLE}, or asked for: neither stands in the list
-of processes.
+Without --pop the proof of possession is that of ${PROOF_VARIABLE}, or asked for: neither stands
+in the list of processes.
 `;
 
 function ask(question: string): Promise<string> {

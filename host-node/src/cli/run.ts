@@ -41,8 +41,8 @@ image (iot32 image pack). Without an application the device boots what its flash
              relative to the document.
   --wifi     networks in the air: [{"ssid":"home","password":"..."}]
              (default: "iot32" with password "iot32-local")
-  --ble      socket in place of a radio for BLE, for iot32 configure. A device with a verifier (iot32
-             verifier) advertises there while it is not configured.
+  --ble      socket in place of a radio for BLE, for iot32 configure. A device with a verifier
+             (iot32 verifier) advertises there while it is not configured.
   --trace    all that passes between the core and its host (docs/TRACES.md), for iot32 replay. Each
              module that ran is put beside it: FILE.<first 8 digits of its SHA-256>.wasm
 

@@ -12,10 +12,10 @@ interface Options {
 }
 
 const EXPLANATION = `
-Prints {"ble":{"verifier":"..."}}, a configuration document: build it into the firmware, write it in the
-factory, or give it to iot32 run --config. A device that has it advertises while it is not configured,
-and takes whoever knows the proof of possession. Whoever reads the verifier can try proofs at leisure:
-take a long random one for each device. The salt is new each time.
+Prints {"ble":{"verifier":"..."}}, a configuration document: build it into the firmware, write it
+in the factory, or give it to iot32 run --config. A device that has it advertises while it is not
+configured, and takes whoever knows the proof of possession. Whoever reads the verifier can try
+proofs at leisure: take a long random one for each device. The salt is new each time.
 ${PROOF_NOTES}
 Examples:
   iot32 verifier --pop abcd1234 > ble.json
