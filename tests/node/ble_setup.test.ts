@@ -1,5 +1,5 @@
-// A device is set up by the flow that phone and terminal share: how it goes, each way to fail, and a
-// device that leaves in every phase. Time passes only where the flow waits.
+// A device is set up by the flow that phone and terminal share: how it goes, each way to fail, and
+// a device that leaves in every phase. Time passes only where the flow waits.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, type TestContext, test } from "node:test";

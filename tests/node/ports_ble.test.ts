@@ -1,5 +1,5 @@
-// The port ble on a radio in memory: what each import promises in abi.json, and what docs/BLE.md wants of
-// a host. The central is the client of security 2 alone: frames are the core's.
+// The port ble on a radio in memory: what each import promises in abi.json, and what docs/BLE.md
+// wants of a host. The central is the client of security 2 alone: frames are the core's.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
