@@ -166,6 +166,7 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
   if (status != HOST_STATUS_OK) {
     return status;
   }
+  ble.is_locked = false;
   ble.state = BLE_ON;
   status = start(advertised, is_whole);
   if (status != HOST_STATUS_OK) {
@@ -195,6 +196,17 @@ void ble_port_end_life(void) {
 }
 
 /* ---- the other imports ---------------------------------------------------------------------- */
+
+int32_t host_ble_lock(uint32_t is_locked) {
+  if (is_locked > 1) {
+    return HOST_STATUS_INVALID_ARGUMENT;
+  }
+  host_os_enter(ble.monitor);
+  const bool is_on = ble.state == BLE_ON;
+  ble.is_locked = is_on ? is_locked == 1 : ble.is_locked;
+  host_os_leave(ble.monitor);
+  return is_on ? HOST_STATUS_OK : HOST_STATUS_NOT_READY;
+}
 
 int32_t host_ble_disconnect(void) {
   struct request *request = calloc(1, sizeof *request);
@@ -292,6 +304,11 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
 }
 
 int32_t host_ble_stop(void) { return HOST_STATUS_UNSUPPORTED; }
+
+int32_t host_ble_lock(uint32_t is_locked) {
+  (void)is_locked;
+  return HOST_STATUS_UNSUPPORTED;
+}
 
 int32_t host_ble_disconnect(void) { return HOST_STATUS_UNSUPPORTED; }
 

@@ -201,9 +201,17 @@ static void on_reset(int reason) { ESP_LOGW(TAG, "the controller was reset: %d",
 
 /* ---- characteristics ------------------------------------------------------------------------ */
 
+static bool is_locked(void) {
+  host_os_enter(ble.monitor);
+  const bool is_it = ble.is_locked;
+  host_os_leave(ble.monitor);
+  return is_it;
+}
+
+/* False: it is answered with an error. */
 static bool take(uint32_t characteristic, const uint8_t *bytes, uint32_t size) {
   if (characteristic == CHARACTERISTIC_SESSION) {
-    return ble_session_hear(bytes, size);
+    return !is_locked() && ble_session_hear(bytes, size);
   }
   return host_post(HOST_EVENT_KIND_BLE_WRITE, (int32_t)characteristic, 0, bytes, size);
 }
