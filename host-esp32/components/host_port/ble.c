@@ -135,8 +135,9 @@ static bool cut_name(char *cut, const uint8_t *name, uint32_t name_size) {
 /* The radio comes last: from there on NimBLE's task runs, and only the port's may stop it. */
 static int32_t start(const char *name, bool is_name_whole) {
   TaskHandle_t task = NULL;
-  /* Two more: disconnecting and stopping are always taken. */
-  requests = xQueueCreate(NOTIFICATIONS_MAX + 2, sizeof(struct request *));
+  /* Three more: disconnecting, of this connection and of the last one, and stopping are always
+   * taken. */
+  requests = xQueueCreate(NOTIFICATIONS_MAX + 3, sizeof(struct request *));
   stop_request = calloc(1, sizeof *stop_request);
   if (requests == NULL || stop_request == NULL ||
       xTaskCreate(run, "ble", STACK_BYTES, NULL, PRIORITY, &task) != pdPASS) {

@@ -1,4 +1,4 @@
-// Port crypto, pairs of certificate and key (IDF: mbedtls/x509_crt.h, mbedtls/pk.h; mbedTLS 3 and 4),
+// Port crypto, pairs of certificate and key (IDF: mbedtls/x509_crt.h, mbedtls/pk.h; mbedTLS 3, 4),
 // in the worker's task. Both are read when the core asks: it may write to their places afterwards.
 // The key is wiped wherever it was.
 
