@@ -117,8 +117,8 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const slices = [
         [0xffffffff, 2],
         [100, 0xffffffff],
-        [32767, 2],
-        [32769, 0],
+        [MEMORY_BYTES_MAX - 1, 2],
+        [MEMORY_BYTES_MAX + 1, 0],
         [0x80000000, 0x80000000],
       ] as const;
       const dispatch = slices.flatMap(([at, size]) => callWith(0, 1, 0, at, size));
@@ -169,7 +169,7 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       ["endless recursion", { dispatch: self, givesWait: true }, /stack overflow/],
       [
         "a read behind the memory that a chip gives",
-        { dispatch: [...constant(32765), Op.I32_LOAD, 2, 0, Op.DROP] },
+        { dispatch: [...constant(MEMORY_BYTES_MAX - 3), Op.I32_LOAD, 2, 0, Op.DROP] },
         /out of bounds memory access/,
       ],
       ["unreachable", { dispatch: [Op.UNREACHABLE] }, /unreachable/],

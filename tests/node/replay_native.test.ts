@@ -386,7 +386,7 @@ describe("replay of traces by the host of the chip", { skip: skipWithoutNative }
     ] as const;
     const dispatch = [
       callWith(0, 3, -5, 0xffffffff, 2),
-      callWith(0, 0xfffffffe, -5, 32766, 2),
+      callWith(0, 0xfffffffe, -5, MEMORY_BYTES_MAX - 2, 2),
       callWith(1, 16, 4096, 32),
       callWith(2),
       callWith(3, 200, 4, 300, 8),
