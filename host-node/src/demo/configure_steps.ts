@@ -1,5 +1,5 @@
-// A device out of its box, step by step, as a phone and the cloud see it: it waits for a phone, hears
-// networks, finds fault with what is wrong, goes online with what is right, and stays there.
+// A device out of its box, step by step, as a phone and the cloud see it: it waits for a phone,
+// hears networks, finds fault with what is wrong, goes online with what is right, and stays there.
 // `npm start -- --configure` runs this list.
 
 import { BleState, Event, Mode } from "../abi.js";

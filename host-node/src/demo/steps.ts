@@ -1,7 +1,8 @@
 // The main job, step by step, each judged by what was observed: a device with blank flash boots,
 // provisions itself by claim, connects, talks both ways, loses its power, comes back without
 // provisioning anything, and takes updates (update_steps.ts). `npm start -- --once` runs this list;
-// a new ability adds its step here. The way to configure a device over BLE is in configure_steps.ts.
+// a new ability adds its step here. The way to configure a device over BLE is in
+// configure_steps.ts.
 
 import { isDeepStrictEqual } from "node:util";
 import { Event, JobStatus } from "../abi.js";
