@@ -10,7 +10,7 @@ const TOPIC_BYTES: i32 = 256;
 const PREFIX: usize = utf8("$aws/things/");
 const PREFIX_BYTES: i32 = 12;
 
-/** A request is put together here at the end of a step, the event being read, and queued at once. */
+/** A request is put together here at the end of a step, its event being read, and queued at once */
 export const BODY_BYTES: i32 = 1024;
 export const body: usize = INBOX;
 const TOKEN_BYTES: i32 = 12;

@@ -37,13 +37,14 @@ export function state(): u8 {
 
 /**
  * Calls `callback` with the data of each packet of this name (1 to 32 bytes; data up to 8 KB); what
- * it returns, a BleCode, acknowledges the packet. OK, INVALID_ARGUMENT, or NO_SPACE beyond eight names.
+ * it returns, a BleCode, acknowledges the packet. OK, INVALID_ARGUMENT, or NO_SPACE beyond eight
+ * names.
  */
 export function onPacket(name: string, callback: (data: Uint8Array) => u8): i32 {
   return packets.register(String.UTF8.encode(name), callback);
 }
 
-/** In a callback of onPacket(): data that goes with its code, up to 1,022 bytes. OK or TOO_LARGE. */
+/** In a callback of onPacket(): data to go with its code, up to 1,022 bytes. OK or TOO_LARGE. */
 export function reply(data: Uint8Array): i32 {
   return packets.reply(data);
 }
