@@ -11,8 +11,8 @@
 /* Stands for the checksum of any document but the one that the host has. */
 #define NO_DOCUMENT UINT32_MAX
 
-/* Where assembly/flash/record.ts, system/configuration.ts, system/outcome.ts and aws/progress.ts put
- * things. */
+/* Where assembly/flash/record.ts, system/configuration.ts, system/outcome.ts and aws/progress.ts
+ * put things. */
 enum {
   RECORD = 0x52,
   SECTOR = 0x53,

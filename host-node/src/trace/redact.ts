@@ -6,7 +6,7 @@
 //     MQTT_MESSAGE      one message is one text, from the fragment at 0
 //     sys_config_read   the document is one text; a read elsewhere than where the last one ended is
 //                       masked as its place in the document asks for, which is read up to there
-//     ble_read          the same for a packet that a central has sent, from the ble_append before it
+//     ble_read          the same for a packet of a central, from the ble_append before it on
 //     http_url          the parts of one URL
 //     HTTP_BODY,        one text from HTTP_RESPONSE on; one that begins in the middle of a resource
 //     ota_write         may begin in the middle of a key, and counts as if it did

@@ -10,8 +10,8 @@
 //
 // The innermost one wins, and what began is not disturbed: a member's value is nothing but p or t
 // up to its closing quote, whatever stands in it; a key in a query is a key, and nothing inside it
-// begins anything. In a verifier only base64 is replaced, and its padding stays: it decodes to as many
-// bytes. A value ends at its closing quote; a key at five dashes, or at a quote without
+// begins anything. In a verifier only base64 is replaced, and its padding stays: it decodes to as
+// many bytes. A value ends at its closing quote; a key at five dashes, or at a quote without
 // a backslash before it, because the string that it stood in is over; a query at white space, a
 // control character, one of " ' < >, or the end of the text.
 //

@@ -38,7 +38,7 @@ export class ScriptedBle implements BlePort {
   readonly values = new Map<number, Buffer>();
   startAnswer: number = Status.OK;
   private packet = Buffer.alloc(0);
-  private plain = Buffer.alloc(0);
+  private plain: Buffer = Buffer.alloc(0);
   private incoming: Buffer | null = null;
   private expected = 0;
 
