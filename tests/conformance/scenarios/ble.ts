@@ -1,5 +1,6 @@
-// Configuration over BLE: a device out of its box, and one that works and gets another configuration;
-// what is wrong with each, lives that end in the middle, who may not, and what the host refuses.
+// Configuration over BLE: a device out of its box, and one that works and gets another
+// configuration; what is wrong with each, lives that end in the middle, who may not, and what the
+// host refuses.
 
 import { Dataset, Event, Mode, Status } from "../../../host-node/src/abi.js";
 import {
