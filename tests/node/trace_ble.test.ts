@@ -1,5 +1,6 @@
 // Configuration over BLE in traces: documents, keys, passwords and verifiers come over the radio,
-// are tried and stored, and nothing of them is in the trace, which V8 and wasm3 replay all the same.
+// are tried and stored, and nothing of them is in the trace, which V8 and wasm3 replay all the
+// same.
 
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
