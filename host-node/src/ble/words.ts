@@ -148,7 +148,7 @@ const OF_ENDPOINT: Sentences = {
   [Status.UNREACHABLE]:
     "The endpoint cannot be reached. A firewall may block its port; port 443 may work instead of 8883.",
   [Status.TLS_SERVER_REFUSED]:
-    "The endpoint's certificate does not fit aws.rootCa. Check both; a wrong clock is not the reason.",
+    "The endpoint's certificate does not fit aws.rootCa. Check both; AWS is verified with Amazon Root CA 1.",
   [Status.TLS_CLIENT_REFUSED]:
     "The endpoint refuses the certificate. Check that it is active in AWS IoT, and of this account and region.",
   [Status.CREDENTIALS_INVALID]:
