@@ -6,6 +6,7 @@
 import { randomFillSync } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Event, Mode, nameOf, ResetReason, RestartScope } from "./abi.js";
+import type { Peripheral } from "./ble/peripheral.js";
 import { BootError } from "./boot/bootloader.js";
 import { firmwareOf, flashFirmware } from "./boot/flasher.js";
 import { Software } from "./boot/software.js";
@@ -44,6 +45,8 @@ export interface DeviceOptions {
   /** Overrides the MAC address of the flash image: six bytes, or "02:00:00:00:00:01". */
   readonly mac?: Uint8Array | string;
   readonly air?: Air;
+  /** The radio of BLE; without one the core is told that there is none. */
+  readonly ble?: Peripheral;
   readonly clock?: Clock;
   readonly random?: (bytes: Uint8Array) => void;
   readonly hooks?: LifeHooks;
@@ -197,6 +200,7 @@ export class Device extends EventEmitter<DeviceEvents> {
       configuration: Buffer.from(options.configuration ?? ""),
       mac: this.mac,
       air: this.air,
+      ble: options.ble ?? null,
       clock: this.clock,
       hooks: options.hooks ?? {},
       flashOperationMs: options.flashOperationMs ?? FLASH_OPERATION_MS,

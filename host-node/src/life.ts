@@ -2,13 +2,18 @@
 // ports, and the one queue through which everything reaches it, one step at a time. Device
 // (device.ts) starts lives and hears how they end.
 
-import { EventKind, type ResetReason, type RestartScope } from "./abi.js";
+import {
+  type BlePort as BleContract,
+  EventKind,
+  type ResetReason,
+  type RestartScope,
+} from "./abi.js";
+import type { Peripheral } from "./ble/peripheral.js";
 import type { Software } from "./boot/software.js";
 import type { Clock, TimerHandle } from "./clock.js";
 import { Core, type CoreEvent, type CoreHooks, CoreTrap, compileCore, PowerOff } from "./core.js";
 import type { FlashImage } from "./flash_image.js";
-import type { Peripheral } from "./ble/peripheral.js";
-import { BlePort } from "./ports/ble.js";
+import { BlePort, NO_BLE } from "./ports/ble.js";
 import { CryptoPort } from "./ports/crypto.js";
 import { FlashPort } from "./ports/flash.js";
 import { GpioPort, type PinChange } from "./ports/gpio.js";
@@ -76,7 +81,7 @@ export class Life implements PortHost {
   private readonly wifi: WifiPort;
   private readonly mqtt: MqttPort;
   private readonly http: HttpPort;
-  private readonly ble: BlePort;
+  private readonly ble: BleContract & { close(): void };
   private readonly flash: FlashPort;
   private readonly ota: OtaPort;
   private readonly crypto: CryptoPort;
@@ -122,11 +127,10 @@ export class Life implements PortHost {
     };
     this.mqtt = new MqttPort(this, { ...network, connectTimeoutMs: options.mqttConnectTimeoutMs });
     this.http = new HttpPort(this, network);
-    this.crypto = new CryptoPort(this);
-    this.ble = new BlePort(this, {
-      peripheral: options.ble,
-      readFlash: (offset, bytes) => this.flash.read(offset, bytes),
-    });
+    this.crypto = new CryptoPort(this, network.readFlash);
+    const { ble: peripheral } = options;
+    const { readFlash } = network;
+    this.ble = peripheral === null ? NO_BLE : new BlePort(this, { peripheral, readFlash });
     this.core = this.loadCore(options, software.module.bytes);
     const payload = software.bootPayload(options.mac, trap);
     this.queue.push({ kind: EventKind.BOOT, a: reason, b: 0, payload, onDispatched: undefined });
@@ -267,5 +271,6 @@ export class Life implements PortHost {
     this.flash.close();
     this.ota.close();
     this.crypto.close();
+    this.ble.close();
   }
 }

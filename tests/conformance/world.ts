@@ -104,6 +104,7 @@ export class World extends UpdateDevice {
       crypto: {
         csr: (name) => this.makeCsr(Buffer.from(name).toString()),
         verify: (...args) => crypto.verify(...args),
+        pair: (...args) => crypto.pair(...args),
       },
     };
     const wrapped = Object.entries(scripted).map(([name, port]) => [name, this.wrap(name, port)]);

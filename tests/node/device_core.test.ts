@@ -18,12 +18,23 @@ const ports: Ports = {
   sys: { restart: ok, random: ok, panic: ok, configRead: () => 0 },
   log: { write: ok, event: ok },
   flash: { size: () => 65_536, read: ok, write: ok, erase: ok },
-  wifi: { join: ok, leave: ok },
+  wifi: { join: ok, leave: ok, scan: ok },
   mqtt: { connect: ok, disconnect: ok, subscribe: ok, unsubscribe: ok, publish: ok },
   http: { url: ok, get: ok, redirect: ok, read: ok, abort: ok },
   ota: { read: ok, begin: ok, write: ok, digest: ok, activate: ok, confirm: ok },
   gpio: { mode: ok, write: ok, read: ok },
-  crypto: { csr: ok, verify: ok },
+  crypto: { csr: ok, verify: ok, pair: ok },
+  ble: {
+    start: ok,
+    lock: ok,
+    stop: ok,
+    disconnect: ok,
+    append: ok,
+    open: ok,
+    read: ok,
+    seal: ok,
+    notify: ok,
+  },
 };
 const TICK = { kind: EventKind.TICK, a: 0, b: 0, payload: new Uint8Array() };
 let quiet: WebAssembly.Module;

@@ -7,11 +7,11 @@ import { test } from "node:test";
 import * as x509 from "@peculiar/x509";
 import { EventKind, INBOX_BYTES, Status } from "../../host-node/src/abi.js";
 import { CryptoPort } from "../../host-node/src/ports/crypto.js";
-import { RecordingHost, turns } from "./ports_support.js";
+import { noRecords, RecordingHost, turns } from "./ports_support.js";
 
 async function makeCsr(commonName: string): Promise<{ key: string; request: string }> {
   const host = new RecordingHost();
-  assert.equal(new CryptoPort(host).csr(Buffer.from(commonName)), Status.OK);
+  assert.equal(new CryptoPort(host, noRecords).csr(Buffer.from(commonName)), Status.OK);
   const { kind, a, b, payload } = await host.next();
   assert.deepEqual([kind, a], [EventKind.CRYPTO_CSR, Status.OK]);
   assert.ok(payload.length <= INBOX_BYTES);
@@ -46,7 +46,7 @@ test("two_requests_have_two_keys", async () => {
 
 test("request_while_another_is_under_way_is_busy_and_names_out_of_range_are_invalid", async () => {
   const host = new RecordingHost();
-  const port = new CryptoPort(host);
+  const port = new CryptoPort(host, noRecords);
   assert.equal(port.csr(new Uint8Array()), Status.INVALID_ARGUMENT);
   assert.equal(port.csr(Buffer.alloc(65, 97)), Status.INVALID_ARGUMENT);
   assert.equal(port.csr(Buffer.from("a")), Status.OK);
@@ -58,10 +58,10 @@ test("request_while_another_is_under_way_is_busy_and_names_out_of_range_are_inva
 
 test("answer_that_comes_after_power_off_is_dropped", async () => {
   const host = new RecordingHost();
-  const port = new CryptoPort(host);
+  const port = new CryptoPort(host, noRecords);
   port.csr(Buffer.from("a"));
   port.close();
-  const other = new CryptoPort(host);
+  const other = new CryptoPort(host, noRecords);
   other.csr(Buffer.from("b"));
   await host.next();
   await turns();

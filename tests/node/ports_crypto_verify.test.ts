@@ -6,7 +6,7 @@ import { createECDH, createHash, generateKeyPairSync, randomBytes, sign } from "
 import { test } from "node:test";
 import { EventKind, nameOf, Status } from "../../host-node/src/abi.js";
 import { CryptoPort } from "../../host-node/src/ports/crypto.js";
-import { RecordingHost, turns, VirtualClock } from "./ports_support.js";
+import { noRecords, RecordingHost, turns, VirtualClock } from "./ports_support.js";
 
 /** Order of the base point of P-256, and the prime of its field (FIPS 186-5, SP 800-186). */
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -42,7 +42,7 @@ const one = signedCase();
 async function outcome(changed: Partial<Case> = {}): Promise<string> {
   const host = new RecordingHost();
   const { key, digest, signature } = { ...one, ...changed };
-  assert.equal(new CryptoPort(host).verify(key, digest, signature), Status.OK);
+  assert.equal(new CryptoPort(host, noRecords).verify(key, digest, signature), Status.OK);
   assert.deepEqual(host.events, [], "answered inside the call");
   const [status] = await host.expect(EventKind.CRYPTO_VERIFIED);
   return nameOf(Status, status);
@@ -193,7 +193,7 @@ test("negated_point_is_a_key_but_not_the_one_that_signed", async () => {
 
 test("wrong_lengths_are_invalid_at_once", async () => {
   const host = new RecordingHost();
-  const port = new CryptoPort(host);
+  const port = new CryptoPort(host, noRecords);
   const { key, digest, signature } = one;
   const longer = (bytes: Buffer) => Buffer.concat([bytes, Buffer.of(0)]);
   const wrong = [
@@ -213,7 +213,7 @@ test("wrong_lengths_are_invalid_at_once", async () => {
 
 test("second_verification_is_busy_and_a_signing_request_is_not", async () => {
   const host = new RecordingHost();
-  const port = new CryptoPort(host);
+  const port = new CryptoPort(host, noRecords);
   const verify = () => port.verify(one.key, one.digest, one.signature);
   assert.equal(verify(), Status.OK);
   assert.equal(verify(), Status.BUSY);
@@ -231,7 +231,7 @@ test("arguments_may_be_overwritten_after_the_call", async () => {
     digest: Buffer.from(one.digest),
     signature: Buffer.from(one.signature),
   };
-  new CryptoPort(host).verify(key, digest, signature);
+  new CryptoPort(host, noRecords).verify(key, digest, signature);
   for (const bytes of [key, digest, signature]) bytes.fill(0);
   assert.equal((await host.expect(EventKind.CRYPTO_VERIFIED))[0], Status.OK);
 });
@@ -239,7 +239,7 @@ test("arguments_may_be_overwritten_after_the_call", async () => {
 test("verification_under_way_at_power_off_is_not_answered", () => {
   const clock = new VirtualClock();
   const host = new RecordingHost(clock);
-  const port = new CryptoPort(host);
+  const port = new CryptoPort(host, noRecords);
   port.verify(one.key, one.digest, one.signature);
   port.close();
   clock.advance(1000);

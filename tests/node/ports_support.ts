@@ -108,6 +108,9 @@ export class RecordingHost implements PortHost {
   }
 }
 
+/** Of a port that is to read no records. */
+export const noRecords = (): number => Status.INVALID_ARGUMENT;
+
 /** One turn of the event loop after which everything that was ready has run. */
 export function turns(count = 5): Promise<void> {
   if (count === 0) return Promise.resolve();

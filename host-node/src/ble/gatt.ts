@@ -14,6 +14,7 @@ export interface Gatt {
   write(characteristic: Characteristic, value: Uint8Array): Promise<void>;
   /** From now on `heard` gets what the device notifies. */
   subscribe(characteristic: Characteristic, heard: (value: Uint8Array) => void): Promise<void>;
+  /** Heard once, whoever ended the connection. */
   onDisconnect(heard: () => void): void;
   disconnect(): Promise<void>;
 }

@@ -1,9 +1,9 @@
-// Port crypto: a new EC P-256 key and its PKCS#10 signing request (RFC 2986), and signatures over
-// digests. The new key leaves this port once, in the event, and is kept nowhere. Verifying needs a
+// Port crypto: a new EC P-256 key and its PKCS#10 signing request (RFC 2986), signatures over
+// digests, and whether a certificate and a key belong together. The new key leaves this port once, in the event, and is kept nowhere. Verifying needs a
 // library of its own: Node hashes what it is given by itself, and the core has only the digest.
 
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import * as x509 from "@peculiar/x509";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../abi.js";
 import type { TimerHandle } from "../clock.js";
 import type { PortHost } from "./port_host.js";
+import { type ReadFlash, readPem } from "./records_pem.js";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 /** Upper bound of a common name (RFC 5280, ub-common-name). */
@@ -80,12 +81,26 @@ function isSigned(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): b
   }
 }
 
+/** OK, REFUSED or CREDENTIALS_INVALID: of one certificate or more, the first counts. */
+function comparePair(certificate: string, key: string): Status {
+  try {
+    const isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+    return isPair ? Status.OK : Status.REFUSED;
+  } catch {
+    return Status.CREDENTIALS_INVALID;
+  }
+}
+
 export class CryptoPort implements Contract {
   private isBusy = false;
   private verification: TimerHandle = null;
+  private comparison: TimerHandle = null;
   private isClosed = false;
 
-  constructor(private readonly host: PortHost) {}
+  constructor(
+    private readonly host: PortHost,
+    private readonly readFlash: ReadFlash,
+  ) {}
 
   csr(commonName: Uint8Array): number {
     if (this.isBusy) return Status.BUSY;
@@ -119,6 +134,23 @@ export class CryptoPort implements Contract {
     this.host.post(EventKind.CRYPTO_VERIFIED, status);
   }
 
+  pair(
+    certificateOffset: number,
+    certificateSize: number,
+    keyOffset: number,
+    keySize: number,
+  ): number {
+    if (this.comparison !== null) return Status.BUSY;
+    const certificate = readPem(this.readFlash, certificateOffset, certificateSize);
+    const key = readPem(this.readFlash, keyOffset, keySize);
+    if (certificate === null || key === null) return Status.INVALID_ARGUMENT;
+    this.comparison = this.host.clock.setTimer(0, () => {
+      this.comparison = null;
+      this.host.post(EventKind.CRYPTO_PAIRED, comparePair(certificate, key));
+    });
+    return Status.OK;
+  }
+
   private answer(status: Status, keyBytes: number, payload: Uint8Array): void {
     this.isBusy = false;
     if (!this.isClosed) this.host.post(EventKind.CRYPTO_CSR, status, keyBytes, payload);
@@ -128,5 +160,6 @@ export class CryptoPort implements Contract {
   close(): void {
     this.isClosed = true;
     this.host.clock.clearTimer(this.verification);
+    this.host.clock.clearTimer(this.comparison);
   }
 }

@@ -1,6 +1,6 @@
 // Port wifi: a station without a radio. The air holds networks that go up and down; joining one,
-// being refused and losing one take their time and end as on the chip. Whoever needs the network
-// (ports/mqtt.ts) asks isUp and is told when it goes.
+// being refused and losing one take their time and end as on the chip, and so does looking around.
+// Whoever needs the network (ports/mqtt.ts) asks isUp and is told when it goes.
 
 import { readFileSync } from "node:fs";
 import {
@@ -11,6 +11,7 @@ import {
   Status,
 } from "../abi.js";
 import type { TimerHandle } from "../clock.js";
+import { NetworkList } from "./network_list.js";
 import type { PortHost } from "./port_host.js";
 
 export interface Network {
@@ -31,6 +32,7 @@ const Reason = {
 export const DEFAULT_NETWORKS: readonly Network[] = [{ ssid: "iot32", password: "iot32-local" }];
 const RSSI_DBM = -55;
 const JOIN_MS = 20;
+const SCAN_MS = 20;
 const LOCAL_IPV4 = Uint8Array.of(127, 0, 0, 1);
 
 /** The networks around a device; several devices may share one. */
@@ -46,6 +48,11 @@ export class Air {
   find(ssid: string): Network | undefined {
     const network = this.networks.get(ssid);
     return network?.up ? network : undefined;
+  }
+
+  /** The networks that can be heard. */
+  heard(): Network[] {
+    return [...this.networks.values()].filter(({ up }) => up);
   }
 
   /** Puts a known network on or off the air; stations that are joined lose it. */
@@ -82,6 +89,7 @@ export function readNetworks(path: string): Network[] {
 export interface WifiOptions {
   readonly air: Air;
   readonly joinMs?: number;
+  readonly scanMs?: number;
   /** Address the station is given. */
   readonly ipv4?: Uint8Array;
   /** Told when the association ends, after the event is queued. */
@@ -92,6 +100,8 @@ export class WifiPort implements Contract {
   private state: "idle" | "joining" | "up" = "idle";
   private ssid = "";
   private timer: TimerHandle = null;
+  /** While it looks for networks. */
+  private scanning: TimerHandle = null;
   private readonly unlisten: () => void;
 
   constructor(
@@ -113,6 +123,7 @@ export class WifiPort implements Contract {
     if (ssid.length === 0 || ssid.length > SSID_BYTES_MAX) return Status.INVALID_ARGUMENT;
     if (password.length > PASSWORD_BYTES_MAX) return Status.INVALID_ARGUMENT;
     if (this.state !== "idle") return Status.BUSY;
+    this.cancelScan();
     this.state = "joining";
     this.ssid = Buffer.from(ssid).toString();
     const text = Buffer.from(password).toString();
@@ -134,6 +145,30 @@ export class WifiPort implements Contract {
     }
   }
 
+  scan(): number {
+    if (this.state === "joining" || this.scanning !== null) return Status.BUSY;
+    const { clock } = this.host;
+    this.scanning = clock.setTimer(this.options.scanMs ?? SCAN_MS, () => this.finishScan());
+    return Status.OK;
+  }
+
+  private finishScan(): void {
+    this.scanning = null;
+    const list = new NetworkList();
+    for (const { ssid, password, rssi = RSSI_DBM } of this.options.air.heard()) {
+      list.add({ name: Buffer.from(ssid), rssi_dbm: rssi, isOpen: password === "" });
+    }
+    this.host.post(EventKind.WIFI_SCANNED, list.count, 0, list.encode());
+  }
+
+  /** A radio does not do both; joining comes first. */
+  private cancelScan(): void {
+    if (this.scanning === null) return;
+    this.host.clock.clearTimer(this.scanning);
+    this.scanning = null;
+    this.host.post(EventKind.WIFI_SCANNED, Status.CANCELED);
+  }
+
   leave(): number {
     if (this.state === "idle") return Status.NOT_READY;
     this.host.clock.clearTimer(this.timer);
@@ -151,6 +186,7 @@ export class WifiPort implements Contract {
   close(): void {
     this.state = "idle";
     this.host.clock.clearTimer(this.timer);
+    this.host.clock.clearTimer(this.scanning);
     this.unlisten();
   }
 }

@@ -22,6 +22,8 @@ export class ScriptedBle implements BlePort {
     null;
   isConnected = false;
   hasSession = false;
+  /** Handshakes are refused unseen. */
+  isLocked = false;
   mtu = 23;
   /** Whole packets that the device has sent, opened: characteristic and plain text. */
   readonly packets: { readonly characteristic: number; readonly plain: Buffer }[] = [];
@@ -38,6 +40,13 @@ export class ScriptedBle implements BlePort {
   start(name: Uint8Array, offset: number, size: number): number {
     if (this.advertised !== null) return Status.BUSY;
     this.advertised = { name: Buffer.from(name).toString(), offset, size };
+    this.isLocked = false;
+    return Status.OK;
+  }
+
+  lock(isLocked: number): number {
+    if (this.advertised === null) return Status.NOT_READY;
+    this.isLocked = isLocked === 1;
     return Status.OK;
   }
 

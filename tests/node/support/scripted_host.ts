@@ -394,6 +394,7 @@ export class ScriptedDevice {
       crypto: {
         csr: (name) => this.makeCsr(`${Buffer.from(name)}`),
         verify: () => Status.UNSUPPORTED,
+        pair: () => Status.UNSUPPORTED,
       },
     };
   }

@@ -115,7 +115,7 @@ export class UpdateDevice extends ScriptedDevice {
     const onPowerCut = () => void this.powerOff();
     const operationMs = this.slotOperationMs;
     this.otaPort = new OtaPort(host, { image, software: this.software, operationMs, onPowerCut });
-    this.cryptoPort = new CryptoPort(host);
+    this.cryptoPort = new CryptoPort(host, (offset, bytes) => this.flash.read(offset, bytes));
     return super.boot(reason);
   }
 
