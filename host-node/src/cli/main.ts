@@ -15,6 +15,7 @@ import { otaCommand } from "./ota.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
+import { webCommand } from "./web.js";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
   version: string;
@@ -34,7 +35,8 @@ const program = new Command("iot32")
   .addCommand(jobCommand())
   .addCommand(otaCommand())
   .addCommand(thingCommand())
-  .addCommand(groupCommand());
+  .addCommand(groupCommand())
+  .addCommand(webCommand());
 
 try {
   await program.parseAsync();

@@ -27,7 +27,9 @@ const INPUTS: Readonly<Record<string, string>> = {
   "thing.name": "thing-name",
   "claim.template": "template",
 };
-const ERRORS = ["endpoint", "port", "thing-name", "template", "files"];
+/** Of everything that comes as a file. */
+const FILES = "files";
+const ERRORS = ["endpoint", "port", "thing-name", "template", FILES];
 
 export class CloudStep {
   private readonly files: FileList;
@@ -42,7 +44,7 @@ export class CloudStep {
     this.files = new FileList((document) => {
       if (document !== null) this.load(document);
       this.showIdentity();
-      setFieldError("files", "");
+      setFieldError(FILES, "");
     });
     wizard.onOpen("cloud", () => this.open());
     byId("identity").addEventListener("change", () => this.showIdentity());
@@ -76,10 +78,10 @@ export class CloudStep {
 
   /** Says what is wrong beside the field; `text` may be of the device. */
   showProblem(field: string, text: string): void {
-    const id = INPUTS[field] ?? "files";
+    const id = INPUTS[field] ?? FILES;
     const isShown = !inputOf(id).closest("[hidden]:not(section)");
-    setFieldError(isShown ? id : "files", text);
-    inputOf(isShown ? id : "files").focus();
+    setFieldError(isShown ? id : FILES, text);
+    inputOf(isShown ? id : FILES).focus();
   }
 
   forget(): void {
@@ -140,8 +142,13 @@ export class CloudStep {
   private submit(): void {
     for (const id of ERRORS) setFieldError(id, "");
     const problems = problemsOfCloud(this.form(null), this.wizard.open.present);
+    const texts = new Map<string, string[]>();
+    for (const { field, text } of problems) {
+      const place = field in INPUTS ? field : FILES;
+      texts.set(place, [...(texts.get(place) ?? []), text]);
+    }
     // From the last to the first, so that the first has the focus in the end.
-    for (const { field, text } of problems.reverse()) this.showProblem(field, text);
+    for (const [field, lines] of [...texts].reverse()) this.showProblem(field, lines.join(" "));
     if (problems.length === 0) this.wizard.show("review");
   }
 

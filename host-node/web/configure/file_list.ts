@@ -3,7 +3,7 @@
 
 import type { PieceNames } from "./document.js";
 import { announce, byId, create, inputOf, setShown } from "./dom.js";
-import { type Piece, type Recognized, recognize } from "./files.js";
+import { otherwise, type Piece, type Recognized, recognize } from "./files.js";
 
 export class FileList {
   private files: Recognized[] = [];
@@ -44,7 +44,8 @@ export class FileList {
   put(found: readonly Recognized[]): void {
     for (const one of found) {
       this.files = this.files.filter(
-        ({ file, piece }) => file !== one.file || (piece !== null && one.piece !== piece),
+        ({ file, piece, content }) =>
+          file !== one.file || (piece !== null && content !== one.content && one.piece !== piece),
       );
       if (one.piece !== null) this.files = this.files.filter(({ piece }) => piece !== one.piece);
       this.files.push(one);
@@ -86,18 +87,37 @@ export class FileList {
 
   private rowOf(recognized: Recognized): HTMLElement {
     const { file, piece, text } = recognized;
-    const remove = create("button", { class: "quiet", text: "Remove" });
-    remove.type = "button";
-    remove.setAttribute("aria-label", `Remove ${file}`);
-    remove.addEventListener("click", () => {
-      this.files = this.files.filter((each) => each !== recognized);
-      this.render();
+    const taken = create("span", { class: piece === null ? "taken useless" : "taken", text });
+    const other = otherwise(recognized);
+    const buttons = [
+      this.buttonOf("Remove", `Remove ${file}`, () => {
+        this.files = this.files.filter((each) => each !== recognized);
+        this.render();
+      }),
+    ];
+    if (other !== null) {
+      const name = `Use as ${other.piece === "rootCa" ? "root CA" : "certificate"}`;
+      buttons.unshift(this.buttonOf(name, `${name}: ${file}`, () => this.put([other])));
+    }
+    return create("li", {
+      children: [
+        taken,
+        create("span", { class: "name", text: file }),
+        create("span", { class: "buttons", children: buttons }),
+      ],
+    });
+  }
+
+  private buttonOf(text: string, label: string, act: () => void): HTMLButtonElement {
+    const button = create("button", { class: "quiet", text });
+    button.type = "button";
+    button.setAttribute("aria-label", label);
+    button.addEventListener("click", () => {
+      act();
       this.changed(null);
+      // The button is gone, with the row that it was in.
       inputOf("files").focus();
     });
-    const taken = create("span", { class: piece === null ? "taken useless" : "taken", text });
-    return create("li", {
-      children: [taken, create("span", { class: "name", text: file }), remove],
-    });
+    return button;
   }
 }

@@ -20,6 +20,15 @@ const PEM_BYTES_MAX = 4000;
 const FILE_BYTES_MAX = 64 * 1024;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
+/** What a certificate is cannot always be seen in it; then a person says that it is the other. */
+export function otherwise(recognized: Recognized): Recognized | null {
+  const { piece, text } = recognized;
+  if (piece !== "rootCa" && piece !== "certificate") return null;
+  const other = piece === "rootCa" ? "certificate" : "rootCa";
+  const words = text.replace(/^[^:]*/, other === "rootCa" ? "Root CA" : "Certificate");
+  return { ...recognized, piece: other, text: words };
+}
+
 const useless = (file: string, text: string): Recognized => ({
   file,
   piece: null,
