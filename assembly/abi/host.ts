@@ -183,22 +183,18 @@ export namespace Dataset {
   export const CLAIM_KEY: u8 = 6;
   /** 256 bytes that belong to the application */
   export const APPLICATION: u8 = 7;
-  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  export const BLE_VERIFIER: u8 = 8;
   /** a configuration on trial, or how the last one ended (docs/BLE.md) */
-  export const CANDIDATE: u8 = 9;
+  export const CANDIDATE: u8 = 8;
   /** the other place of ROOT_CA: the configuration says which one is in force */
-  export const ROOT_CA_OTHER: u8 = 10;
+  export const ROOT_CA_OTHER: u8 = 9;
   /** the other place of THING_CERTIFICATE */
-  export const THING_CERTIFICATE_OTHER: u8 = 11;
+  export const THING_CERTIFICATE_OTHER: u8 = 10;
   /** the other place of THING_KEY */
-  export const THING_KEY_OTHER: u8 = 12;
+  export const THING_KEY_OTHER: u8 = 11;
   /** the other place of CLAIM_CERTIFICATE */
-  export const CLAIM_CERTIFICATE_OTHER: u8 = 13;
+  export const CLAIM_CERTIFICATE_OTHER: u8 = 12;
   /** the other place of CLAIM_KEY */
-  export const CLAIM_KEY_OTHER: u8 = 14;
-  /** the other place of BLE_VERIFIER */
-  export const BLE_VERIFIER_OTHER: u8 = 16;
+  export const CLAIM_KEY_OTHER: u8 = 13;
 }
 
 /** Severity of a log line. */
@@ -360,10 +356,12 @@ export namespace BleState {
   export const CONNECTED: u8 = 2;
   /** it has proved that it possesses the device */
   export const AUTHENTICATED: u8 = 3;
-  /** too many failures: whoever connects is sent away */
+  /** too many wrong proofs: no handshake is looked at */
   export const LOCKED: u8 = 4;
   /** the radio's memory is being given back */
   export const STOPPING: u8 = 5;
+  /** locked, and a central is there: it is told for how long, and sent away */
+  export const REFUSING: u8 = 6;
 }
 
 /**
@@ -491,7 +489,10 @@ export namespace Event {
   export const BLE_STATE: u8 = 38;
   /** value = SetupStep, text = what it is about: a network, an address, a thing name */
   export const SETUP: u8 = 39;
-  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /**
+   * value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot connect)
+   */
   export const SETUP_FAILED: u8 = 40;
   /** text = name of the packet of the application that the central has fetched */
   export const BLE_PACKET_TAKEN: u8 = 41;

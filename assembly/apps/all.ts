@@ -1,8 +1,11 @@
 // Sample: everything at once. Telemetry, a LED with its colour as a shadow, the blink job, system
-// events in the log, a counter of starts in flash, a report of traps, and updates, with a self-test
-// that fails while the boot button is pressed.
+// events in the log, a counter of starts in flash, a report of traps, updates with a self-test that
+// fails while the boot button is pressed, and configuration over BLE, also by the job "configure", where
+// a phone can switch the LED.
 
 import {
+  ble,
+  BleCode,
   Event,
   flash,
   gpio,
@@ -44,6 +47,9 @@ export function setup(): void {
   jobs.on("blink", beginBlinking);
   jobs.onCancel(stopBlinking);
   gpio.input(BUTTON_PIN, PinMode.INPUT_PULL_UP);
+  jobs.on("configure", beginConfiguration);
+  ble.enable();
+  ble.onPacket("lamp", switchLamp);
   ota.enable();
   ota.onSelfTest(selfTest);
 }
@@ -124,6 +130,16 @@ function turnOff(): void {
 function finishBlinking(): void {
   const job = blinking;
   if (job !== null) job.finish(JobStatus.SUCCEEDED);
+}
+
+function beginConfiguration(_job: jobs.Job): u8 {
+  return ble.configure() == 0 ? JobStatus.SUCCEEDED : JobStatus.REJECTED;
+}
+
+/** A packet over BLE: "1" is on, everything else off. */
+function switchLamp(data: Uint8Array): u8 {
+  gpio.write(LED_PIN, data.length > 0 && data[0] == 0x31);
+  return BleCode.SUCCESS;
 }
 
 function stopBlinking(_job: jobs.Job): void {

@@ -2,6 +2,7 @@
 // the records partition. The bytes never pass through the core's memory: the host reads them there.
 
 import { Dataset, Status, mqttConnect } from "../abi/host";
+import * as places from "../flash/places";
 import * as records from "../flash/store";
 
 export namespace Identity {
@@ -26,11 +27,12 @@ export function setEndpoint(at: usize, size: i32, tcpPort: u32): void {
 }
 
 function certificateOf(identity: u8): u8 {
-  return identity == Identity.THING ? Dataset.THING_CERTIFICATE : Dataset.CLAIM_CERTIFICATE;
+  const thing = identity == Identity.THING;
+  return places.inForce(thing ? Dataset.THING_CERTIFICATE : Dataset.CLAIM_CERTIFICATE);
 }
 
 function keyOf(identity: u8): u8 {
-  return identity == Identity.THING ? Dataset.THING_KEY : Dataset.CLAIM_KEY;
+  return places.inForce(identity == Identity.THING ? Dataset.THING_KEY : Dataset.CLAIM_KEY);
 }
 
 /** Whether certificate and key of the identity are in flash. */
@@ -43,6 +45,7 @@ export function connect(identity: u8, clientId: usize, clientIdSize: i32): i32 {
   if (!has(identity)) return Status.CREDENTIALS_INVALID;
   const certificate = certificateOf(identity);
   const key = keyOf(identity);
+  const ca = places.inForce(Dataset.ROOT_CA);
   return mqttConnect(
     endpoint,
     endpointSize,
@@ -50,8 +53,8 @@ export function connect(identity: u8, clientId: usize, clientIdSize: i32): i32 {
     clientId,
     clientIdSize,
     KEEP_ALIVE_S,
-    records.offset(Dataset.ROOT_CA),
-    max(records.size(Dataset.ROOT_CA), 0),
+    records.offset(ca),
+    max(records.size(ca), 0),
     records.offset(certificate),
     records.size(certificate),
     records.offset(key),

@@ -3,7 +3,7 @@
 // The ownership token, which is needed for an hour at most, is in flash only, behind the mirror.
 //
 //   0         2      3        4           6       7   8            136   208   256
-//   | version | step | mirror | name size | reset | - | thing name | job | ota | token, if there is one
+//   | version | step | mirror | name size | reset | ble | thing name | job | ota | token, if there is one
 //   job       0       1          2        3         4            8
 //             | phase | attempts | result | id size | execution  | id (64)
 //   ota       0       1        2      3         4        8            12     16
@@ -22,6 +22,8 @@ const STEP: usize = 2;
 const UNITS: usize = 3;
 /** 1: a factory reset is under way. */
 const RESETTING: usize = 6;
+/** Wrong proofs of possession in a row, over BLE. */
+const PROOFS_FAILED: usize = 7;
 const NAME_SIZE: usize = 4;
 const NAME: usize = 8;
 const JOB: usize = 136;
@@ -87,6 +89,16 @@ export function isResetting(): bool {
 export function beginReset(): void {
   store<u8>(mirror, 1, RESETTING);
   write();
+}
+
+export function proofsFailed(): u8 {
+  return load<u8>(mirror, PROOFS_FAILED);
+}
+
+/** Queues the record, unless its token is still needed: then this life only counts them. */
+export function setProofsFailed(count: u8): void {
+  store<u8>(mirror, count, PROOFS_FAILED);
+  if (step() != ProvisioningStep.CERTIFICATE_STORED) write();
 }
 
 /** Puts what the record begins with at `to`. */

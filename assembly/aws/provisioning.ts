@@ -7,6 +7,7 @@
 // Source: AWS IoT Core developer guide, «Device provisioning MQTT API». system/ starts it.
 
 import { Dataset, Event, ProvisioningStep, Status, cryptoCsr, sysRandom } from "../abi/host";
+import * as places from "../flash/places";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
@@ -121,16 +122,25 @@ const TABLE: usize = memory.data<u8>([
   END,
 ]);
 
+/** Status or code of AWS, words, and whether they are an answer of the service. */
+type Trouble = (status: i32, text: usize, size: i32, isAnswer: bool) => void;
+
 const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
 const randomWord: usize = memory.data(4, 4);
 
 let state: u8 = State.OFF;
 let probes: i32 = 0;
 let finished: () => void = () => {};
+let troubled: Trouble = (_status: i32, _text: usize, _size: i32, _isAnswer: bool) => {};
 
 /** Who hears that the device has its thing certificate and name. */
 export function onFinished(heard: () => void): void {
   finished = heard;
+}
+
+/** Who hears of each failure. A token that was refused is none: it is looked into. */
+export function onTrouble(heard: Trouble): void {
+  troubled = heard;
 }
 
 /** Starts or resumes. The session must be off. */
@@ -234,6 +244,7 @@ function fail(status: i32, words: usize): void {
 
 function report(status: i32, words: usize): void {
   emit(Event.PROVISIONING_FAILED, status, words, textSize(words));
+  troubled(status, words, textSize(words), false);
 }
 
 function wait(): void {
@@ -261,7 +272,7 @@ function keep(): void {
     fail(Status.MALFORMED, utf8("the answer lacks certificate, key or token"));
     return;
   }
-  records.write(Dataset.THING_KEY, key, answer.keySize());
+  records.write(places.inForce(Dataset.THING_KEY), key, answer.keySize());
 }
 
 /** A record was written (or not). */
@@ -270,13 +281,13 @@ export function onRecord(dataset: u8, status: i32): void {
   if (status < 0) {
     progress.mount(); // goes on from what flash holds, not from what it should have held
     fail(status, utf8("flash"));
-  } else if (dataset == Dataset.THING_KEY) {
+  } else if (dataset == places.inForce(Dataset.THING_KEY)) {
     records.write(
-      Dataset.THING_CERTIFICATE,
+      places.inForce(Dataset.THING_CERTIFICATE),
       answer.at(Part.CERTIFICATE),
       answer.sizeOf(Part.CERTIFICATE),
     );
-  } else if (dataset == Dataset.THING_CERTIFICATE) {
+  } else if (dataset == places.inForce(Dataset.THING_CERTIFICATE)) {
     progress.saveToken(answer.at(Part.TOKEN), answer.sizeOf(Part.TOKEN));
   } else if (dataset == Dataset.SYSTEM_STATUS) {
     emit(Event.PROVISIONING, progress.step());
@@ -343,8 +354,9 @@ function rejected(): void {
   const code = answer.at(Part.ERROR_CODE);
   const size = answer.sizeOf(Part.ERROR_CODE);
   emit(Event.PROVISIONING_FAILED, answer.statusCode, answer.errorText(), answer.errorTextSize);
-  const used = containsText(code, size, utf8("OwnershipToken"));
-  step(used && state == State.REGISTERING ? Input.TOKEN_REFUSED : Input.REJECTED);
+  const used = containsText(code, size, utf8("OwnershipToken")) && state == State.REGISTERING;
+  if (!used) troubled(answer.statusCode, answer.errorText(), answer.errorTextSize, true);
+  step(used ? Input.TOKEN_REFUSED : Input.REJECTED);
 }
 
 /**

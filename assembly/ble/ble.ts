@@ -1,9 +1,19 @@
 // The BLE machine of docs/BLE.md: from advertising to a session, times, and the lock-out of who
-// guesses. Nothing but the handshake, which is the host's, is heard before a session. What a session
-// sends goes on to packets.ts. system/ starts and stops it; the states are told as BLE_STATE.
+// guesses. Nothing but the handshake, which is the host's, is heard before a session. What a
+// session sends goes on to packets.ts. system/setup.ts starts and stops it; the states are told as
+// BLE_STATE.
 
-import { BleState, Dataset, Event, Status, bleDisconnect, bleStart, bleStop } from "../abi/host";
-import * as records from "../flash/store";
+import {
+  BleCode,
+  BleState,
+  Event,
+  Status,
+  bleDisconnect,
+  bleLock,
+  bleStart,
+  bleStop,
+} from "../abi/host";
+import { nowMs } from "../kernel/clock";
 import { emit } from "../kernel/events";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
 import { textSize } from "../util/bytes";
@@ -13,9 +23,16 @@ import * as packets from "./packets";
 const SESSION_MS: u32 = 30000;
 const LOCK_MS_MIN: u32 = 30000;
 const LOCK_MS_MAX: u32 = 900000;
+/** Doublings from the one to the other. */
+const DOUBLINGS_MAX: i32 = 5;
+/** 16 of salt, and a number as long as the group. */
+const VERIFIER_BYTES: i32 = 16 + 384;
 /** Wrong proofs in a row before a lock-out, and between one and the next. */
 const FAILURES_MAX: u8 = 3;
-const STOP_AGAIN_MS: u32 = 5000;
+/** A central that came while the device is locked has so long to read for how long. */
+const TOLD_MS: u32 = 5000;
+/** What the host refused, or did not answer, is asked for again. */
+const AGAIN_MS: u32 = 5000;
 
 namespace Input {
   export const START: u8 = 0;
@@ -36,8 +53,10 @@ namespace Action {
   export const OPEN: u8 = 3;
   export const SEND_AWAY: u8 = 4;
   export const LOCK: u8 = 5;
-  export const CLOSE: u8 = 6;
-  export const STOP: u8 = 7;
+  export const TELL: u8 = 6;
+  export const AWAIT_END: u8 = 7;
+  export const UNLOCK: u8 = 8;
+  export const STOP: u8 = 9;
 }
 
 // machine: ble
@@ -46,79 +65,119 @@ const TABLE: usize = memory.data<u8>([
   // state,                input,                action,               next
   BleState.OFF,            Input.START,          Action.ADVERTISE,     BleState.ADVERTISING,
   BleState.ADVERTISING,    Input.TIMER,          Action.ADVERTISE,     BleState.ADVERTISING,
+  BleState.ADVERTISING,    Input.TOO_OFTEN,      Action.AWAIT_END,     BleState.LOCKED,
   BleState.ADVERTISING,    Input.CONNECTED,      Action.AWAIT_SESSION, BleState.CONNECTED,
   BleState.ADVERTISING,    Input.STOP,           Action.STOP,          BleState.STOPPING,
   BleState.CONNECTED,      Input.AUTHENTICATED,  Action.OPEN,          BleState.AUTHENTICATED,
   BleState.CONNECTED,      Input.REFUSED,        Action.SEND_AWAY,     BleState.CONNECTED,
-  BleState.CONNECTED,      Input.TOO_OFTEN,      Action.LOCK,          BleState.LOCKED,
+  BleState.CONNECTED,      Input.TOO_OFTEN,      Action.TELL,          BleState.REFUSING,
   BleState.CONNECTED,      Input.TIMER,          Action.SEND_AWAY,     BleState.CONNECTED,
-  BleState.CONNECTED,      Input.DISCONNECTED,   Action.CLOSE,         BleState.ADVERTISING,
+  BleState.CONNECTED,      Input.DISCONNECTED,   Action.NONE,          BleState.ADVERTISING,
   BleState.CONNECTED,      Input.STOP,           Action.STOP,          BleState.STOPPING,
   BleState.AUTHENTICATED,  Input.REFUSED,        Action.SEND_AWAY,     BleState.CONNECTED,
-  BleState.AUTHENTICATED,  Input.DISCONNECTED,   Action.CLOSE,         BleState.ADVERTISING,
+  BleState.AUTHENTICATED,  Input.DISCONNECTED,   Action.NONE,          BleState.ADVERTISING,
   BleState.AUTHENTICATED,  Input.STOP,           Action.STOP,          BleState.STOPPING,
-  BleState.LOCKED,         Input.CONNECTED,      Action.SEND_AWAY,     BleState.LOCKED,
-  BleState.LOCKED,         Input.TIMER,          Action.CLOSE,         BleState.ADVERTISING,
+  BleState.LOCKED,         Input.CONNECTED,      Action.TELL,          BleState.REFUSING,
+  BleState.LOCKED,         Input.TIMER,          Action.UNLOCK,        BleState.ADVERTISING,
   BleState.LOCKED,         Input.STOP,           Action.STOP,          BleState.STOPPING,
+  BleState.REFUSING,       Input.REFUSED,        Action.SEND_AWAY,     BleState.REFUSING,
+  BleState.REFUSING,       Input.TIMER,          Action.SEND_AWAY,     BleState.REFUSING,
+  BleState.REFUSING,       Input.DISCONNECTED,   Action.AWAIT_END,     BleState.LOCKED,
+  BleState.REFUSING,       Input.STOP,           Action.STOP,          BleState.STOPPING,
   BleState.STOPPING,       Input.TIMER,          Action.STOP,          BleState.STOPPING,
-  BleState.STOPPING,       Input.STOPPED,        Action.CLOSE,         BleState.OFF,
+  BleState.STOPPING,       Input.STOPPED,        Action.NONE,          BleState.OFF,
   END,
 ]);
 
 export let state: u8 = BleState.OFF;
 /** Wrong proofs since the last right one. */
 let failures: u8 = 0;
+let lockedUntilMs: u64 = 0;
+let verifierOffset: () => u32 = (): u32 => 0;
 let name: usize = 0;
 let nameSize: i32 = 0;
-let stopped: () => void = () => {};
+let counted: (failures: u8) => void = (_failures: u8) => {};
 
-/** Advertises by this name, which stays; the device has a verifier. */
-export function start(as: usize, size: i32): void {
+/** Who keeps the number of wrong proofs over a loss of power. */
+export function onFailures(keep: (failures: u8) => void): void {
+  counted = keep;
+}
+
+/**
+ * Advertises by this name, which stays; salt and verifier lie at this place in flash, whenever it is
+ * asked for. So many wrong proofs were counted before.
+ */
+export function start(as: usize, size: i32, verifier: () => u32, failuresBefore: u8): void {
+  verifierOffset = verifier;
   packets.onFailure(onFailure);
   name = as;
   nameSize = size;
+  failures = failuresBefore;
   step(Input.START, 0);
+  if (failures >= FAILURES_MAX) {
+    lock();
+    step(Input.TOO_OFTEN, utf8("too many wrong proofs of possession before"));
+  }
 }
 
-/** Gives the radio back; `heard` when its memory is free, at once when it was off. */
-export function stop(heard: () => void): void {
-  stopped = heard;
-  if (state == BleState.OFF) heard();
-  else step(Input.STOP, 0);
+/** Gives the radio back. */
+export function stop(): void {
+  step(Input.STOP, 0);
 }
 
-/** Whether sessions can be checked. */
-export function hasVerifier(): bool {
-  return records.size(Dataset.BLE_VERIFIER) > 0;
+/** Tells the central that asking is worth while. */
+export function change(): void {
+  const left = secondsLeft();
+  packets.change(left > 0 ? BleCode.ACCESS_DENIED : BleCode.SUCCESS, left);
+}
+
+function secondsLeft(): u16 {
+  return lockedUntilMs > nowMs ? <u16>((lockedUntilMs - nowMs + 999) / 1000) : 0;
 }
 
 export function onConnected(mtu: i32): void {
-  packets.setMtu(mtu);
+  packets.begin(mtu);
   step(Input.CONNECTED, 0);
 }
 
 /** Event BLE_SESSION. */
 export function onSession(status: i32): void {
   if (status >= 0) {
+    if (state != BleState.CONNECTED) return refuse(utf8("a session out of turn"));
+    if (failures >= FAILURES_MAX) counted(0);
     failures = 0;
     step(Input.AUTHENTICATED, 0);
   } else if (status != Status.REFUSED) {
-    step(Input.REFUSED, utf8("the handshake broke the protocol"));
-  } else if (++failures < FAILURES_MAX) {
-    step(Input.REFUSED, utf8("wrong proof of possession"));
+    refuse(utf8("the handshake broke the protocol"));
+  } else if (failures + 1 < FAILURES_MAX) {
+    failures++;
+    refuse(utf8("wrong proof of possession"));
   } else {
+    failures = min(failures, 254) + 1;
+    lock();
+    counted(failures);
     step(Input.TOO_OFTEN, utf8("too many wrong proofs of possession"));
   }
 }
 
+/** From now on, twice as long with each failure. */
+function lock(): void {
+  const doublings = min(<i32>failures - FAILURES_MAX, DOUBLINGS_MAX);
+  lockedUntilMs = nowMs + min(LOCK_MS_MIN << (<u32>doublings), LOCK_MS_MAX);
+}
+
 /** Event BLE_WRITE. Before a session nothing is heard. */
 export function onWrite(characteristic: i32, frame: usize, size: i32): void {
-  if (state != BleState.AUTHENTICATED) step(Input.REFUSED, utf8("a write without a session"));
+  if (state != BleState.AUTHENTICATED) refuse(utf8("a write without a session"));
   else packets.onFrame(characteristic, frame, size);
 }
 
 /** The session is of no use any more. */
 function onFailure(reason: usize): void {
+  refuse(reason);
+}
+
+function refuse(reason: usize): void {
   step(Input.REFUSED, reason);
 }
 
@@ -128,8 +187,8 @@ export function onDisconnected(): void {
 }
 
 export function onStopped(): void {
+  packets.reset();
   step(Input.STOPPED, 0);
-  if (state == BleState.OFF) stopped();
 }
 
 export function onTimer(): void {
@@ -154,34 +213,36 @@ function act(action: u8): void {
       advertise();
       break;
     case Action.AWAIT_SESSION:
+      change();
       setTimer(Timer.BLE, SESSION_MS);
       break;
     case Action.OPEN:
-      packets.open();
+      packets.reset();
       break;
     case Action.SEND_AWAY:
-      bleDisconnect();
-      if (state == BleState.LOCKED) setTimer(Timer.BLE, lockMs());
+      bleDisconnect(); // if it is gone by itself, its BLE_DISCONNECTED is on the way all the same
+      setTimer(Timer.BLE, AGAIN_MS);
       break;
-    case Action.LOCK:
-      bleDisconnect();
-      setTimer(Timer.BLE, lockMs());
+    case Action.TELL:
+      bleLock(1);
+      change();
+      setTimer(Timer.BLE, TOLD_MS);
+      break;
+    case Action.AWAIT_END:
+      bleLock(1);
+      setTimer(Timer.BLE, <u32>max(<i64>(lockedUntilMs - nowMs), 0));
+      break;
+    case Action.UNLOCK:
+      if (bleLock(0) < 0) advertise();
       break;
     case Action.STOP:
       bleStop();
-      setTimer(Timer.BLE, STOP_AGAIN_MS);
+      setTimer(Timer.BLE, AGAIN_MS);
       break;
   }
 }
 
 function advertise(): void {
-  const place = records.offset(Dataset.BLE_VERIFIER);
-  const status = bleStart(name, nameSize, place, records.size(Dataset.BLE_VERIFIER));
-  if (status < 0) setTimer(Timer.BLE, STOP_AGAIN_MS);
-}
-
-/** Doubles with each failure beyond the first lock-out. */
-function lockMs(): u32 {
-  const doublings = min(<i32>failures - FAILURES_MAX, 5);
-  return min(LOCK_MS_MIN << (<u32>max(doublings, 0)), LOCK_MS_MAX);
+  const status = bleStart(name, nameSize, verifierOffset(), VERIFIER_BYTES);
+  if (status < 0) setTimer(Timer.BLE, AGAIN_MS);
 }

@@ -1,7 +1,8 @@
-// Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet that
-// arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until its
-// last frame has gone. One of each at a time. Memory is taken when the first session opens: a device
-// that is never configured over BLE pays nothing. ble.ts is the only caller but for send().
+// Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet
+// that arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until
+// its last frame has gone. Strictly one request, then its answer: both sides share a counter, and a
+// request lets go of what is left of the answer before it. What is sent lies in the workspace, which
+// a document needs only between its request and its answer. ble.ts is the only caller but for send().
 
 import {
   BLE_FRAME_BYTES_MAX,
@@ -13,6 +14,7 @@ import {
   bleSeal,
 } from "../abi/host";
 import { Assembly, Dispersal, Fate } from "../codec/ble_frame";
+import { WORKSPACE } from "../kernel/workspace";
 import { Timer, clearTimer, setTimer } from "../kernel/timers";
 
 /** Longest packet that this side sends, as plain text. */
@@ -21,34 +23,39 @@ const NEXT_FRAME_MS: u32 = 5000;
 /** ATT takes three bytes of each MTU. */
 const ATT_BYTES: i32 = 3;
 const MTU_MIN: i32 = 23;
-const NOTHING: i32 = 0;
+/** Value of characteristic 3. */
+const CHANGE_BYTES: i32 = 4;
 
 export namespace Characteristic {
   export const CONFIGURATION: i32 = 2;
-  export const STATUS: i32 = 3;
+  export const CHANGES: i32 = 3;
   export const APPLICATION: i32 = 4;
 }
 
 let assembly: Assembly = changetype<Assembly>(0);
 let dispersal: Dispersal = changetype<Dispersal>(0);
 /** Where a packet is put together before it is sent, SEND_BYTES_MAX. */
-export let plain: usize = 0;
-let sealed: usize = 0;
-let frame: usize = 0;
-/** Of the packet that arrives, and of the one that is sent. */
+export const plain: usize = WORKSPACE;
+const sealed: usize = plain + SEND_BYTES_MAX;
+const frame: usize = sealed + SEND_BYTES_MAX + BLE_SEAL_BYTES;
+/** Characteristic of the packet that arrives, and of the one that is sent. */
 let arriving: i32 = 0;
 let leaving: i32 = 0;
-/** Characteristic and size of the packet that waits in `plain`. */
-let waiting: i32 = NOTHING;
-let waitingSize: i32 = 0;
+/** A request was heard, and its answer has not been given. */
+let owes: bool = false;
 /** A notification is on its way. */
 let notifies: bool = false;
+/** What characteristic 3 says: changes, code, seconds. It waits for its turn. */
+const changes: usize = memory.data(CHANGE_BYTES);
+let changeWaits: bool = false;
 let room: i32 = MTU_MIN - ATT_BYTES;
 let heard: (characteristic: i32, size: i32) => void = (_characteristic: i32, _size: i32) => {};
 let failed: (reason: usize) => void = (_reason: usize) => {};
 
-/** Who takes whole packets, whose plain text bleRead() gives. */
-export function onPacket(whole: (characteristic: i32, size: i32) => void): void {
+/** Before anything else; who takes whole packets, whose plain text bleRead() gives. */
+export function prepare(whole: (characteristic: i32, size: i32) => void): void {
+  assembly = new Assembly(BLE_PACKET_BYTES_MAX);
+  dispersal = new Dispersal();
   heard = whole;
 }
 
@@ -57,28 +64,22 @@ export function onFailure(ends: (reason: usize) => void): void {
   failed = ends;
 }
 
+/** A central is there. */
+export function begin(mtu: i32): void {
+  reset();
+  setMtu(mtu);
+}
+
 export function setMtu(mtu: i32): void {
   room = min(max(mtu, MTU_MIN) - ATT_BYTES, BLE_FRAME_BYTES_MAX);
 }
 
-/** A session has begun. */
-export function open(): void {
-  if (frame == 0) {
-    assembly = new Assembly(BLE_PACKET_BYTES_MAX);
-    dispersal = new Dispersal();
-    plain = heap.alloc(SEND_BYTES_MAX);
-    sealed = heap.alloc(SEND_BYTES_MAX + BLE_SEAL_BYTES);
-    frame = heap.alloc(BLE_FRAME_BYTES_MAX);
-  }
-  reset();
-}
-
-/** The central is gone. */
+/** A session begins, or is over. */
 export function reset(): void {
   clearTimer(Timer.BLE_PACKET);
   notifies = false;
-  waiting = NOTHING;
-  if (frame == 0) return;
+  changeWaits = false;
+  owes = false;
   assembly.reset();
   dispersal.reset();
 }
@@ -86,6 +87,7 @@ export function reset(): void {
 /** A frame of a central that is authenticated. */
 export function onFrame(characteristic: i32, from: usize, size: i32): void {
   clearTimer(Timer.BLE_PACKET);
+  if (owes) return failed(utf8("a packet before the answer to the one before"));
   const isOther = assembly.isOpen && characteristic != arriving;
   if (isOther) assembly.reset();
   const fate = assembly.take(from, size);
@@ -109,8 +111,10 @@ function wordsOf(fate: u8): usize {
 
 function unseal(characteristic: i32): void {
   const size = bleOpen();
-  if (size < 0) failed(utf8("the packet is not of this session"));
-  else heard(characteristic, size);
+  if (size < 0) return failed(utf8("the packet is not of this session"));
+  owes = true;
+  dispersal.reset();
+  heard(characteristic, size);
 }
 
 /** The next frame did not come in time. */
@@ -118,34 +122,39 @@ export function onTimer(): void {
   if (assembly.isOpen) failed(utf8("the next frame did not come"));
 }
 
-/**
- * Seals and sends what is in `plain`, at most SEND_BYTES_MAX: now, or when the packet before it has
- * gone, in place of one that waits for that.
- */
+/** Seals and sends what is in `plain`, at most SEND_BYTES_MAX: the answer to what was heard. */
 export function send(characteristic: i32, size: i32): void {
-  waiting = characteristic;
-  waitingSize = size;
-  if (!notifies) sendWaiting();
-}
-
-function sendWaiting(): void {
-  const bytes = bleSeal(plain, waitingSize, sealed, waitingSize + BLE_SEAL_BYTES);
-  leaving = waiting;
-  waiting = NOTHING;
+  owes = false;
+  const bytes = bleSeal(plain, size, sealed, size + BLE_SEAL_BYTES);
   if (bytes < 0) return; // the session is over, and so is who would have heard it
+  leaving = characteristic;
   dispersal.begin(sealed, bytes);
-  sendNext();
+  if (!notifies) sendNext();
 }
 
+/** Tells a central, with a session or without, what characteristic 3 says from now on. */
+export function change(code: u8, seconds: u16): void {
+  store<u8>(changes, load<u8>(changes) + 1);
+  store<u8>(changes, code, 1);
+  store<u16>(changes, seconds, 2);
+  changeWaits = true;
+  if (!notifies) sendNext();
+}
+
+/** One notification at a time, so that each BLE_SENT is known to be of which. */
 function sendNext(): void {
-  notifies = bleNotify(leaving, frame, dispersal.draw(frame, room)) >= 0;
-  if (!notifies) dispersal.reset();
+  if (dispersal.isOpen) {
+    notifies = bleNotify(leaving, frame, dispersal.draw(frame, room)) >= 0;
+    if (!notifies) dispersal.reset();
+  } else if (changeWaits) {
+    changeWaits = false;
+    notifies = bleNotify(Characteristic.CHANGES, changes, CHANGE_BYTES) >= 0;
+  }
 }
 
 /** Event BLE_SENT. A frame that was not sent ends its packet: the other side will miss it. */
 export function onSent(status: i32): void {
   notifies = false;
   if (status < 0) dispersal.reset();
-  if (dispersal.isOpen) sendNext();
-  else if (waiting != NOTHING) sendWaiting();
+  sendNext();
 }

@@ -18,7 +18,7 @@ import {
   recordTag,
 } from "./record";
 
-export const DATASETS: i32 = Dataset.BLE_VERIFIER + 1;
+export const DATASETS: i32 = Dataset.CLAIM_KEY_OTHER + 1;
 
 /** Entry: u32 offset of the record (0: none), u32 sequence, i32 size (-1: none or erased). */
 const ENTRY_BYTES: i32 = 16;

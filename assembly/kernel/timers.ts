@@ -20,8 +20,9 @@ export namespace Timer {
   export const TRIAL: i32 = 11;
   export const BLE: i32 = 12;
   export const BLE_PACKET: i32 = 13;
+  export const SETUP: i32 = 14;
   /** First of the APPLICATION_TIMERS slots of the application. */
-  export const APPLICATION: i32 = 14;
+  export const APPLICATION: i32 = 15;
 }
 
 export const APPLICATION_TIMERS: i32 = 8;

@@ -19,6 +19,7 @@ import {
 } from "../abi/host";
 import * as job from "../aws/job_in_hand";
 import { At } from "../codec/image_header";
+import * as places from "../flash/places";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { Backoff } from "../util/backoff";
@@ -106,8 +107,8 @@ export function request(): void {
   written &= ~(SECTOR_BYTES - 1);
   isEnded = false;
   setDeadline(READ_MS);
-  const ca = records.offset(Dataset.ROOT_CA);
-  const status = httpGet(written, ca, records.size(Dataset.ROOT_CA));
+  const ca = places.inForce(Dataset.ROOT_CA);
+  const status = httpGet(written, records.offset(ca), records.size(ca));
   isRequesting = status >= 0;
   if (status == Status.REFUSED || status == Status.INVALID_ARGUMENT) fail(Failure.NOT_HTTPS, 0);
   else if (status < 0) interrupt(Failure.CONNECTION, status);

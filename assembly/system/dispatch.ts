@@ -7,8 +7,6 @@ import * as provisioning from "../aws/provisioning";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
-import * as ble from "../ble/ble";
-import * as packets from "../ble/packets";
 import * as trial from "../ota/trial";
 import * as records from "../flash/store";
 import { nowMs, setNow, startClock } from "../kernel/clock";
@@ -16,6 +14,7 @@ import { eventsWait } from "../kernel/events";
 import { Timer, setTimer, slotsFor, takeDue, waitMs } from "../kernel/timers";
 import * as wifi from "../wifi/wifi";
 import * as application from "./application";
+import { configurator } from "./configurator";
 import * as modes from "./modes";
 import * as restart from "./restart";
 import * as system from "./system";
@@ -77,27 +76,6 @@ function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
     case EventKind.CRYPTO_CSR:
       provisioning.onCsr(a, b, payload, size);
       break;
-    case EventKind.BLE_CONNECTED:
-      ble.onConnected(a);
-      break;
-    case EventKind.BLE_MTU:
-      packets.setMtu(a);
-      break;
-    case EventKind.BLE_SESSION:
-      ble.onSession(a);
-      break;
-    case EventKind.BLE_WRITE:
-      ble.onWrite(a, payload, size);
-      break;
-    case EventKind.BLE_SENT:
-      packets.onSent(a);
-      break;
-    case EventKind.BLE_DISCONNECTED:
-      ble.onDisconnected();
-      break;
-    case EventKind.BLE_STOPPED:
-      ble.onStopped();
-      break;
     case EventKind.OTA_DONE:
       if (!trial.onDone(a)) clients.hostEvent(kind, a, b, payload, size);
       break;
@@ -107,6 +85,8 @@ function route(kind: i32, a: i32, b: i32, payload: usize, size: i32): void {
     case EventKind.CRYPTO_VERIFIED:
       clients.hostEvent(kind, a, b, payload, size);
       break;
+    default:
+      configurator().onHostEvent(kind, a, payload, size);
   }
 }
 
@@ -148,10 +128,9 @@ function fire(timer: i32): void {
       trial.onAskAgain();
       break;
     case Timer.BLE:
-      ble.onTimer();
-      break;
     case Timer.BLE_PACKET:
-      packets.onTimer();
+    case Timer.SETUP:
+      configurator().onTimer(timer);
       break;
     case Timer.PUBLISH:
     case Timer.STORE:
@@ -167,6 +146,7 @@ function fire(timer: i32): void {
 function settle(): void {
   application.deliver();
   trial.deliver();
+  configurator().deliver();
   clients.run();
   subscriptions.pump();
   provisioning.pump();

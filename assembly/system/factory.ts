@@ -38,7 +38,7 @@ export function resume(): bool {
 
 function run(): void {
   isRunning = true;
-  for (let dataset: u8 = 0; dataset <= Dataset.BLE_VERIFIER; dataset++) {
+  for (let dataset: u8 = 0; dataset <= Dataset.CLAIM_KEY_OTHER; dataset++) {
     if (dataset != Dataset.SYSTEM_STATUS) records.erase(dataset);
   }
   left = ROUNDS * records.sectorCount();

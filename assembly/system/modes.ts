@@ -9,8 +9,8 @@ import { END, findRow, nextOf } from "../util/machine";
 export namespace Input {
   /** Records or the stored configuration cannot be used. */
   export const BROKEN: u8 = 0;
-  /** Something the device needs is missing. */
-  export const INCOMPLETE: u8 = 1;
+  /** Something the device needs is missing, or it is to be configured. */
+  export const CONFIGURE: u8 = 1;
   /** Thing certificate, key and name are there. */
   export const PROVISIONED: u8 = 2;
   /** An update begins to be written. */
@@ -22,7 +22,7 @@ export namespace Input {
 const TABLE: usize = memory.data<u8>([
   // state,   input,             action, next
   Mode.INIT,  Input.BROKEN,      0,      Mode.IDLE,
-  Mode.INIT,  Input.INCOMPLETE,  0,      Mode.CONFIGURATION,
+  Mode.INIT,  Input.CONFIGURE,   0,      Mode.CONFIGURATION,
   Mode.INIT,  Input.PROVISIONED, 0,      Mode.NORMAL,
   Mode.NORMAL, Input.UPDATE,     0,      Mode.OTA,
   END,

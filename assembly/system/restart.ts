@@ -1,6 +1,6 @@
-// Restart, through here only: after the wished delay, with the session closed and every queued
-// flash operation finished. A broker that does not let go is waited for two seconds, flash as long
-// as it takes: a write that was accepted is never thrown away.
+// Restart, through here only: after the wished delay, with the session and BLE closed and every
+// queued flash operation finished. A broker or a radio that does not let go is waited for two
+// seconds, flash as long as it takes: a write that was accepted is never thrown away.
 
 import { Event, RestartScope, sysRestart } from "../abi/host";
 import * as queue from "../aws/publish_queue";
@@ -9,6 +9,7 @@ import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { Timer, setTimer, timerIsSet } from "../kernel/timers";
 import { textSize } from "../util/bytes";
+import { configurator } from "./configurator";
 
 const CLOSE_MS_MAX: u32 = 2000;
 const REFUSED_MS: u32 = 1000;
@@ -45,12 +46,14 @@ export function onTimer(): void {
   stage = Stage.CLOSING;
   setTimer(Timer.RESTART, CLOSE_MS_MAX);
   session.close();
+  configurator().close();
 }
 
 /** Once at the end of each step. */
 export function pump(): void {
   if (stage != Stage.CLOSING || records.busy()) return;
-  if (!session.isOff() && timerIsSet(Timer.RESTART)) return;
+  const isClosed = session.isOff() && configurator().isClosed();
+  if (!isClosed && timerIsSet(Timer.RESTART)) return;
   queue.onDown(false);
   queue.clear(); // what was not sent is told to be dropped, not just forgotten
   const isTaken = sysRestart(scope) >= 0;

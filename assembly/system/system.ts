@@ -22,16 +22,20 @@ import * as request from "../aws/provisioning_request";
 import * as queue from "../aws/publish_queue";
 import * as session from "../aws/session";
 import * as subscriptions from "../aws/subscriptions";
+import { Field } from "../codec/configuration_document";
 import * as trial from "../ota/trial";
 import * as applicationData from "../flash/application_data";
+import * as places from "../flash/places";
 import * as records from "../flash/store";
 import { emit } from "../kernel/events";
 import { log, logNumber } from "../kernel/log";
 import { putHex, textSize } from "../util/bytes";
 import * as wifi from "../wifi/wifi";
-import * as bleCommands from "./ble_commands";
 import * as configuration from "./configuration";
 import { Slot } from "./configuration";
+import { Life, configurator } from "./configurator";
+import * as documents from "./documents";
+import { CLAIM_FIELDS, THING_FIELDS } from "./documents";
 import * as factory from "./factory";
 import * as modes from "./modes";
 import * as restart from "./restart";
@@ -57,6 +61,9 @@ export function setDevicePrefix(from: usize, size: i32): void {
 /** What ended the life before, until it is told. */
 const trapText: usize = memory.data(TRAP_TEXT_BYTES_MAX);
 let trapTextSize: i32 = 0;
+
+/** What this life is for. */
+let life: u8 = Life.ORDINARY;
 
 /** Datasets that records.mount() found, or its Status. */
 let found: i32 = 0;
@@ -100,10 +107,13 @@ export function mount(): void {
   progress.mount();
   if (factory.resume()) return;
   trial.mount(resetReason);
-  if (configuration.mount() != Status.OK) {
+  life = configurator().begin();
+  if (life == Life.TRIAL) {
+    choose();
+  } else if (configuration.mount() != Status.OK) {
     modes.step(modes.Input.BROKEN, utf8("the stored configuration is not of this version"));
-  } else if (configuration.documentIsNew()) {
-    configuration.apply(onDocument);
+  } else if (documents.hostHasNew()) {
+    documents.applyHosts(onDocument);
   } else {
     choose();
   }
@@ -137,11 +147,12 @@ function onDocument(stored: bool): void {
 
 /** Has everything it needs: Wi-Fi. Else: Configuration, and it says what is missing. */
 function choose(): void {
-  const missing = missingField();
-  if (missing != 0) {
-    emit(Event.CONFIGURATION_MISSING, 0, missing, textSize(missing));
-    modes.step(modes.Input.INCOMPLETE, missing);
-    bleCommands.begin(deviceName, deviceNameSize);
+  const missing = missingField(0);
+  if (missing != 0 || life == Life.CONFIGURATION) {
+    if (missing != 0) emit(Event.CONFIGURATION_MISSING, 0, missing, textSize(missing));
+    const reason = missing != 0 ? missing : utf8("it is to be configured");
+    if (life != Life.TRIAL) modes.step(modes.Input.CONFIGURE, reason);
+    configurator().start();
     return;
   }
   credentials.setEndpoint(
@@ -150,7 +161,7 @@ function choose(): void {
     configuration.port(),
   );
   setUpdatePolicy();
-  if (hasThing()) enterNormal();
+  if (hasThing() && life != Life.TRIAL) enterNormal();
   wifi.start(
     configuration.textOf(Slot.SSID),
     configuration.sizeOf(Slot.SSID),
@@ -170,18 +181,28 @@ function setUpdatePolicy(): void {
   log(LogLevel.WARNING, LogModule.OTA, words);
 }
 
-/** Name of the first missing field, or 0. */
-function missingField(): usize {
-  if (configuration.sizeOf(Slot.SSID) == 0) return utf8("wifi.ssid");
-  if (configuration.sizeOf(Slot.ENDPOINT) == 0) return utf8("aws.endpoint");
-  if (records.size(Dataset.ROOT_CA) <= 0) return utf8("aws.rootCa");
-  if (hasThing()) return 0;
-  if (!credentials.has(Identity.CLAIM)) return utf8("thing.certificate or claim.certificate");
-  return configuration.sizeOf(Slot.TEMPLATE) == 0 ? utf8("claim.template") : 0;
+/** Name of the first field that is missing, also with these more (bits of Field); or 0. */
+export function missingField(more: u32): usize {
+  if (lacks(more, Field.SSID, Slot.SSID)) return utf8("wifi.ssid");
+  if (lacks(more, Field.ENDPOINT, Slot.ENDPOINT)) return utf8("aws.endpoint");
+  if (((more >> Field.ROOT_CA) & 1) == 0 && !hasRootCa()) return utf8("aws.rootCa");
+  if (hasThing() || (more & THING_FIELDS) == THING_FIELDS) return 0;
+  if ((more & CLAIM_FIELDS) != CLAIM_FIELDS && !credentials.has(Identity.CLAIM)) {
+    return utf8("thing.certificate or claim.certificate");
+  }
+  return lacks(more, Field.TEMPLATE, Slot.TEMPLATE) ? utf8("claim.template") : 0;
+}
+
+function lacks(more: u32, field: i32, slot: u16): bool {
+  return ((more >> field) & 1) == 0 && configuration.sizeOf(slot) == 0;
+}
+
+export function hasRootCa(): bool {
+  return records.size(places.inForce(Dataset.ROOT_CA)) > 0;
 }
 
 /** Provisioned: certificate, key and name, from a document or by claim. */
-function hasThing(): bool {
+export function hasThing(): bool {
   if (!credentials.has(Identity.THING)) return false;
   return configuration.thingIsGiven() || progress.step() == ProvisioningStep.DONE;
 }
@@ -197,7 +218,7 @@ export function thingNameSize(): i32 {
     : progress.thingNameSize();
 }
 
-function openAsThing(): void {
+export function openAsThing(): void {
   clients.setThing(thingName(), thingNameSize());
   session.open(Identity.THING, thingName(), thingNameSize());
 }
@@ -220,16 +241,20 @@ function startProvisioning(): void {
 }
 
 function onProvisioned(): void {
+  if (life == Life.TRIAL) return configurator().onProvisioned();
   enterNormal();
   openAsThing();
 }
 
 function onNetwork(up: bool): void {
+  configurator().onNetwork(up);
   session.onNetwork(up);
 }
 
 /** The session came, went or closed: queues and filters follow, then whoever uses it. */
 function onSession(change: u8): void {
+  configurator().onSession(change);
+  if (life == Life.TRIAL && !provisioning.isActive()) return;
   if (change == session.Change.UP) {
     const asThing = !provisioning.isActive();
     subscriptions.onUp(asThing);
@@ -257,7 +282,8 @@ function onRecord(dataset: u8, status: i32): void {
     return;
   }
   emit(status < 0 ? Event.FLASH_FAILED : Event.FLASH_WRITTEN, dataset);
-  configuration.onRecord(dataset, status);
+  documents.onRecord(dataset, status);
+  configurator().onRecord(dataset, status);
   provisioning.onRecord(dataset, status);
   clients.record(dataset, status);
 }

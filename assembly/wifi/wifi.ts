@@ -56,7 +56,9 @@ const TABLE: usize = memory.data<u8>([
 ]);
 
 const backoff = new Backoff(RETRY_MS_MIN, RETRY_MS_MAX);
-const address: usize = memory.data(16);
+/** IPv4 address in words, since WIFI_UP. */
+export const address: usize = memory.data(16);
+export let addressSize: i32 = 0;
 const randomWord: usize = memory.data(4, 4);
 
 let state: u8 = State.OFF;
@@ -66,10 +68,16 @@ let password: usize = 0;
 let passwordSize: i32 = 0;
 let reason: i32 = 0;
 let listener: (up: bool) => void = (up: bool) => {};
+let troubled: (status: i32) => void = (_status: i32) => {};
 
 /** Who hears that the network came or went. */
 export function onNetwork(heard: (up: bool) => void): void {
   listener = heard;
+}
+
+/** Who hears why a network could not be joined, or was lost; it is tried again. */
+export function onFailed(heard: (status: i32) => void): void {
+  troubled = heard;
 }
 
 /** Joins the network and keeps it. The slices must stay valid until stop(). */
@@ -85,6 +93,10 @@ export function stop(): void {
   step(Input.STOP);
 }
 
+export function isOff(): bool {
+  return state == State.OFF;
+}
+
 export function isUp(): bool {
   return state == State.UP;
 }
@@ -96,7 +108,8 @@ export function onUp(ip: usize): void {
     if (i > 0) store<u8>(end++, 0x2e);
     end = putDecimal(end, load<u8>(ip + i));
   }
-  emit(Event.WIFI_CONNECTED, 0, address, <i32>(end - address));
+  addressSize = <i32>(end - address);
+  emit(Event.WIFI_CONNECTED, 0, address, addressSize);
   step(Input.JOINED);
 }
 
@@ -106,6 +119,7 @@ export function onDown(status: i32, hostReason: i32): void {
   logNumber(LogLevel.DEBUG, LogModule.WIFI, utf8("host's reason"), hostReason);
   emit(Event.WIFI_DISCONNECTED, status);
   step(Input.DOWN);
+  troubled(status);
 }
 
 export function onTimer(): void {

@@ -190,22 +190,18 @@ export const Dataset = {
   CLAIM_KEY: 6,
   /** 256 bytes that belong to the application */
   APPLICATION: 7,
-  /** what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  BLE_VERIFIER: 8,
   /** a configuration on trial, or how the last one ended (docs/BLE.md) */
-  CANDIDATE: 9,
+  CANDIDATE: 8,
   /** the other place of ROOT_CA: the configuration says which one is in force */
-  ROOT_CA_OTHER: 10,
+  ROOT_CA_OTHER: 9,
   /** the other place of THING_CERTIFICATE */
-  THING_CERTIFICATE_OTHER: 11,
+  THING_CERTIFICATE_OTHER: 10,
   /** the other place of THING_KEY */
-  THING_KEY_OTHER: 12,
+  THING_KEY_OTHER: 11,
   /** the other place of CLAIM_CERTIFICATE */
-  CLAIM_CERTIFICATE_OTHER: 13,
+  CLAIM_CERTIFICATE_OTHER: 12,
   /** the other place of CLAIM_KEY */
-  CLAIM_KEY_OTHER: 14,
-  /** the other place of BLE_VERIFIER */
-  BLE_VERIFIER_OTHER: 16,
+  CLAIM_KEY_OTHER: 13,
 } as const;
 export type Dataset = (typeof Dataset)[keyof typeof Dataset];
 
@@ -376,10 +372,12 @@ export const BleState = {
   CONNECTED: 2,
   /** it has proved that it possesses the device */
   AUTHENTICATED: 3,
-  /** too many failures: whoever connects is sent away */
+  /** too many wrong proofs: no handshake is looked at */
   LOCKED: 4,
   /** the radio's memory is being given back */
   STOPPING: 5,
+  /** locked, and a central is there: it is told for how long, and sent away */
+  REFUSING: 6,
 } as const;
 export type BleState = (typeof BleState)[keyof typeof BleState];
 
@@ -510,7 +508,10 @@ export const Event = {
   BLE_STATE: 38,
   /** value = SetupStep, text = what it is about: a network, an address, a thing name */
   SETUP: 39,
-  /** value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /**
+   * value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot connect)
+   */
   SETUP_FAILED: 40,
   /** text = name of the packet of the application that the central has fetched */
   BLE_PACKET_TAKEN: 41,

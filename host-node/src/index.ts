@@ -1,6 +1,12 @@
 // The Node host as a library: build a module, run a device, watch it.
 
 export * from "./abi.js";
+export { Central, CentralError, type CentralOptions, type Gatt } from "./ble/central.js";
+export { SocketPeripheral } from "./ble/gatt_socket.js";
+export { SocketGatt } from "./ble/gatt_socket_client.js";
+export type { Characteristic, Peripheral, PeripheralListener } from "./ble/peripheral.js";
+export { configure, SetupError, type SetupOptions, type SetupOutcome } from "./ble/setup.js";
+export { type VerifierDocument, verifierDocument } from "./ble/verifier_document.js";
 export { BootError } from "./boot/bootloader.js";
 export {
   BuildError,

@@ -1,5 +1,5 @@
-// The central against a device that does what the test says, over a radio in memory: at each MTU, out
-// of step, and gone.
+// The central against a device that does what the test says, over a radio in memory: at each MTU,
+// out of step, and gone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -171,6 +171,16 @@ test("wrong_proof_is_named_and_ends_the_connection", async () => {
   assert.deepEqual([peer.failures, radio.connection], [1, null]);
   await assert.rejects(open(247, ""), because("proof"));
   await open();
+});
+
+test("device_that_disconnects_at_a_wrong_proof_has_still_refused_it", async () => {
+  const hear = peer.onWrite.bind(peer);
+  peer.onWrite = (characteristic, value) => {
+    const isTaken = hear(characteristic, value);
+    if (peer.failures > 0) peer.disconnect();
+    return isTaken;
+  };
+  await assert.rejects(open(247, "other"), because("proof"));
 });
 
 test("wrong_proof_that_locks_the_device_says_for_how_long", async () => {

@@ -1,10 +1,10 @@
-// A device is set up by the flow that phone and terminal share: how it goes, each way to fail, and a
-// device that leaves in every phase. Time passes only where the flow waits.
+// A device is set up by the flow that phone and terminal share: how it goes, each way to fail, and
+// a device that leaves in every phase. Time passes only where the flow waits.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, type TestContext, test } from "node:test";
 import { BleCode, nameOf, SetupStep, Status } from "../../host-node/src/abi.js";
-import type { CentralError } from "../../host-node/src/ble/central.js";
+import { CentralError } from "../../host-node/src/ble/central.js";
 import type { Gatt } from "../../host-node/src/ble/gatt.js";
 import {
   ATTEMPT_MS,

@@ -12,7 +12,7 @@ import { readRecords } from "./support/record_image.js";
 import { ScriptedDevice } from "./support/scripted_host.js";
 import { seededRandom } from "./support/seeded_random.js";
 
-const SECTORS = 10;
+const SECTORS = 16;
 const PIECE_BYTES = 8;
 const PASSWORD = thingDocument().wifi["password"] as string;
 const KEY = thingDocument().thing["privateKey"] as string;

@@ -387,7 +387,7 @@ describe("a broken document", () => {
 describe("a records partition", () => {
   const reason = "the records partition cannot be used";
 
-  for (const sectors of [1, 9]) {
+  for (const sectors of [1, 15]) {
     it(`of ${sectors} sectors is too small: STORE_FAILED and Idle mode`, () => {
       const device = booted(thingDocument(), NorFlash.blank(sectors));
       assert.deepEqual(device.valuesOf(Event.STORE_FAILED), [Status.NO_SPACE]);

@@ -19,7 +19,9 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { INBOX_BYTES, Status } from "../../host-node/src/abi.js";
 import { headOf } from "../../host-node/src/ports/http_head.js";
+import { NetworkList } from "../../host-node/src/ports/network_list.js";
 import { buildNative, HOST_ABI, skipWithoutNative, temporaryFolder } from "./support/native.js";
+import { seededRandom } from "./support/seeded_random.js";
 
 const hex = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString("hex");
 
@@ -100,6 +102,22 @@ describe("portable code of the chip's ports", { skip: skipWithoutNative }, () =>
       list,
       Array.from({ length: fits }, (_, i) => `${-i} 0 ${name(i)}`),
     );
+  });
+
+  test("networks_are_listed_as_on_a_desk_byte_for_byte", () => {
+    const random = seededRandom(1);
+    const list = new NetworkList();
+    const heard = Array.from({ length: 300 }, () => {
+      const name = Buffer.alloc(Math.floor(random() * 34), `${Math.floor(random() * 9)}`);
+      return { name, rssi_dbm: -Math.floor(random() * 90), isOpen: random() < 0.5 };
+    });
+    const said = heard.map(({ name, rssi_dbm, isOpen }) => {
+      return ["network", rssi_dbm, Number(isOpen), name.toString("hex")];
+    });
+    ask(said).forEach((line, at) => {
+      list.add(heard[at]!);
+      assert.equal(`${list.count} ${Buffer.from(list.encode()).toString("hex")}`, line);
+    });
   });
 
   test("redirects_lead_where_the_platform_says", () => {

@@ -5,18 +5,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
-import { EventKind, Status } from "../../host-node/src/abi.js";
+import { EventKind, INBOX_BYTES, Status } from "../../host-node/src/abi.js";
 import { Air, readNetworks, WifiPort } from "../../host-node/src/ports/wifi.js";
 import { RecordingHost, VirtualClock } from "./ports_support.js";
 
 const JOIN_MS = 500;
+const SCAN_MS = 300;
 let clock: VirtualClock;
 let host: RecordingHost;
 let air: Air;
 let downs: number;
 let port: WifiPort;
 
-const newPort = () => new WifiPort(host, { air, joinMs: JOIN_MS, onDown: () => downs++ });
+const newPort = () =>
+  new WifiPort(host, { air, joinMs: JOIN_MS, scanMs: SCAN_MS, onDown: () => downs++ });
 
 beforeEach(() => {
   clock = new VirtualClock();
@@ -98,6 +100,71 @@ test("second_join_is_busy", () => {
   assert.equal(join_("open", ""), Status.BUSY);
   outcome();
   assert.equal(join_("open", ""), Status.BUSY);
+});
+
+/** What a scan gives: its count or status, and the networks. */
+function scanned(): [a: number, networks: string[]] {
+  clock.advance(SCAN_MS);
+  const { name, a, payload } = host.events.shift()!;
+  assert.equal(name, "WIFI_SCANNED");
+  const networks: string[] = [];
+  for (let at = 0; at < payload.length; at += 3 + payload[at + 2]!) {
+    const ssid = payload.toString("utf8", at + 3, at + 3 + payload[at + 2]!);
+    networks.push(`${payload.readInt8(at)} ${payload[at + 1]} ${ssid}`);
+  }
+  return [a, networks];
+}
+
+test("scan_takes_its_time_and_gives_what_is_in_the_air_the_strongest_first", () => {
+  assert.equal(port.scan(), Status.OK);
+  clock.advance(SCAN_MS - 1);
+  assert.equal(host.events.length, 0);
+  assert.deepEqual(scanned(), [2, ["-55 1 open", "-70 0 home"]]);
+  air.setNetwork("open", false);
+  port.scan();
+  assert.deepEqual(scanned(), [1, ["-70 0 home"]]);
+});
+
+test("scan_while_it_joins_or_looks_is_busy_and_while_it_is_up_is_not", () => {
+  port.scan();
+  assert.equal(port.scan(), Status.BUSY);
+  scanned();
+  join_("home", "secret-1");
+  assert.equal(port.scan(), Status.BUSY);
+  outcome();
+  assert.equal(port.scan(), Status.OK);
+  assert.equal(scanned()[0], 2);
+});
+
+test("join_comes_first_and_cancels_a_scan", () => {
+  port.scan();
+  join_("home", "secret-1");
+  assert.deepEqual(
+    outcome().map(([name, a]) => [name, a]),
+    [
+      ["WIFI_SCANNED", Status.CANCELED],
+      ["WIFI_UP", -70],
+    ],
+  );
+});
+
+test("scan_gives_as_many_networks_as_the_inbox_holds", () => {
+  const ssid = (i: number) => `${i}`.padEnd(32, "-");
+  const networks = Array.from({ length: 100 }, (_, i) => ({ i, order: (i * 37) % 100 }));
+  networks.sort((one, other) => one.order - other.order);
+  air = new Air(networks.map(({ i }) => ({ ssid: ssid(i), password: "x", rssi: -i })));
+  port = newPort();
+  port.scan();
+  const fits = Math.floor(INBOX_BYTES / 35);
+  const expected = Array.from({ length: fits }, (_, i) => `${-i} 0 ${ssid(i)}`);
+  assert.deepEqual(scanned(), [fits, expected]);
+});
+
+test("scan_under_way_at_power_off_is_not_answered", () => {
+  port.scan();
+  port.close();
+  assert.deepEqual(outcome(), []);
+  assert.equal(clock.pending, 0);
 });
 
 test("names_and_passwords_out_of_range_are_invalid", () => {

@@ -1,22 +1,30 @@
-// The phone's side of docs/BLE.md: session, commands, and packets of the application, over whatever BLE
-// stack gives a Gatt. One request at a time, because both directions share one counter of nonces;
-// callers queue here. Whatever leaves the two sides apart (an answer that does not come, or cannot be
-// read) ends the connection. Runs in browsers: of Node there is nothing in here.
+// The phone's side of docs/BLE.md: session, commands, and packets of the application, over whatever
+// BLE stack gives a Gatt. One request at a time, because both directions share one counter of
+// nonces; callers queue here. Whatever leaves the two sides apart (an answer that does not come, or
+// cannot be read) ends the connection. Runs in browsers: of Node there is nothing in here.
 
+import { BLE_PACKET_BYTES_MAX, BLE_SEAL_BYTES, BleCode } from "../abi.js";
 import {
-  BLE_PACKET_BYTES_MAX,
-  BLE_SEAL_BYTES,
-  BleCode,
-  type SetupStep,
-  type Status,
-} from "../abi.js";
+  type ApplicationPacket,
+  type Change,
+  decodeChange,
+  decodeDocument,
+  decodeNetworks,
+  decodePacket,
+  decodeStatus,
+  type FoundNetwork,
+  type SetupStatus,
+  toText,
+} from "./answers.js";
+import { CentralError, protocolError } from "./central_error.js";
 import { FrameError, FrameReader, framesOf } from "./frames.js";
 import type { Gatt } from "./gatt.js";
 import type { Characteristic } from "./peripheral.js";
 import { Security2Client } from "./security2/client.js";
 import { Security2Error } from "./security2/errors.js";
-import { type CentralReason, type CentralTrouble, wordsOfTrouble } from "./words.js";
 
+export type { ApplicationPacket, Change, FoundNetwork, SetupStatus } from "./answers.js";
+export { CentralError } from "./central_error.js";
 export type { Gatt } from "./gatt.js";
 export type { Characteristic } from "./peripheral.js";
 export type { CentralReason } from "./words.js";
@@ -37,8 +45,6 @@ const APPLICATION: Characteristic = 4;
 const Command = { APPLY: 1, READ: 2, SCAN: 3, RESET: 4, STATUS: 5, LEAVE: 6 } as const;
 const Packet = { SEND: 1, FETCH: 2 } as const;
 const ANSWER = 0x80;
-const CHANGE_BYTES = 4;
-const NETWORK_HEAD_BYTES = 3;
 /** Plain text of a packet. */
 export const PACKET_BYTES_MAX = BLE_PACKET_BYTES_MAX - BLE_SEAL_BYTES;
 /** Plain text of a packet of the application. */
@@ -56,39 +62,10 @@ const STATUS_CODES: readonly number[] = [
   BleCode.FAILED,
 ];
 
-/** What characteristic 3 says. */
-export interface Change {
-  /** Counts up, from 255 to 0, when asking is worth while. */
-  readonly changes: number;
-  /** SUCCESS, or ACCESS_DENIED while the device is locked. */
-  readonly code: number;
-  /** How long it stays locked. */
-  readonly seconds: number;
-}
-
-export interface FoundNetwork {
-  readonly ssid: string;
-  readonly rssi_dbm: number;
-  readonly isOpen: boolean;
-}
-
-/** How a document fares. */
-export interface SetupStatus {
-  readonly code: BleCode;
-  readonly step: SetupStep;
-  readonly status: Status;
-  readonly text: string;
-}
-
 export interface ApplicationAnswer {
   /** Of the callback; INVALID_REQUEST also when there is none of that name. */
   readonly code: BleCode;
   readonly reply: Uint8Array;
-}
-
-export interface ApplicationPacket {
-  readonly name: string;
-  readonly data: Uint8Array;
 }
 
 export interface CentralOptions {
@@ -97,26 +74,6 @@ export interface CentralOptions {
   readonly username?: string;
 }
 
-/** `message` is a sentence for a person; the rest is for programs. */
-export class CentralError extends Error implements CentralTrouble {
-  readonly seconds: number;
-  readonly code: BleCode | null;
-  readonly text: string;
-
-  constructor(
-    readonly reason: CentralReason,
-    { seconds = 0, code = null, text = "" }: Partial<CentralTrouble> = {},
-    options?: ErrorOptions,
-  ) {
-    super(wordsOfTrouble({ reason, seconds, code, text }), options);
-    this.name = "CentralError";
-    this.seconds = seconds;
-    this.code = code;
-    this.text = text;
-  }
-}
-
-const toText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
@@ -129,8 +86,6 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-const protocolError = (text: string): CentralError => new CentralError("protocol", { text });
-
 /** Errors of frames and sessions mean that the two sides are apart. */
 function centralError(error: unknown): CentralError {
   if (error instanceof CentralError) return error;
@@ -139,54 +94,6 @@ function centralError(error: unknown): CentralError {
   }
   const text = error instanceof Error ? error.message : String(error);
   return new CentralError("disconnected", { text }, { cause: error });
-}
-
-// ---- bodies of answers -------------------------------------------------------------------------
-
-/** Null for bytes that are none; nothing was notified yet, say. */
-export function decodeChange(value: Uint8Array): Change | null {
-  if (value.length !== CHANGE_BYTES) return null;
-  const [changes, code, low, high] = value as unknown as [number, number, number, number];
-  return { changes, code, seconds: low | (high << 8) };
-}
-
-function decodeNetworks(body: Uint8Array): FoundNetwork[] {
-  const networks: FoundNetwork[] = [];
-  for (let at = 0; at < body.length; ) {
-    const nameAt = at + NETWORK_HEAD_BYTES;
-    const end = nameAt + (body[at + 2] ?? 0);
-    if (nameAt > body.length || end > body.length) throw protocolError("a list that ends too soon");
-    const rssi_dbm = (body[at]! << 24) >> 24;
-    networks.push({
-      ssid: toText(body.subarray(nameAt, end)),
-      rssi_dbm,
-      isOpen: body[at + 1] === 1,
-    });
-    at = end;
-  }
-  return networks;
-}
-
-function decodeStatus(code: BleCode, body: Uint8Array): SetupStatus {
-  if (body.length < 2) throw protocolError("a status without a step");
-  const step = body[0] as SetupStep;
-  const status = ((body[1]! << 24) >> 24) as Status;
-  return { code, step, status, text: toText(body.subarray(2)) };
-}
-
-function decodeDocument(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(toText(body));
-  } catch {
-    throw protocolError("a configuration that is not JSON");
-  }
-}
-
-function decodePacket(body: Uint8Array): ApplicationPacket | null {
-  const end = 1 + (body[0] ?? 0);
-  if (end > body.length) throw protocolError("a packet without its name");
-  if (end === 1) return null;
-  return { name: toText(body.subarray(1, end)), data: body.slice(end) };
 }
 
 // ---- central -----------------------------------------------------------------------------------
@@ -231,7 +138,9 @@ export class Central {
       await central.shakeHands();
       return central;
     } catch (error) {
-      throw await central.fail(error);
+      // Not what came first: a device may disconnect at once when it has refused a proof.
+      await central.fail(error);
+      throw centralError(error);
     }
   }
 
@@ -331,7 +240,7 @@ export class Central {
     }
   }
 
-  /** One step; what the device refuses it does not answer, and what that means depends on the step. */
+  /** One step. What the device refuses it does not answer; `refusal`: what that means here. */
   private async shake(request: Uint8Array, refusal: "locked" | "proof"): Promise<Uint8Array> {
     try {
       await this.within(ANSWER_MS, this.gatt.write(SESSION, request));

@@ -3,7 +3,8 @@
 //     first frame   | 0x80 | u16 bytes of the packet | u32 CRC-32 of the packet | its first bytes ... |
 //     other frames  | sequence 1, 2 .. 127, 0, 1 ..  | the next bytes ...                              |
 //
-// Little-endian. The CRC tells a frame that was lost from a packet that was forged. Runs in browsers.
+// Little-endian. The CRC tells a frame that was lost from a packet that was forged. Runs in
+// browsers.
 
 import { BLE_FRAME_BYTES_MAX, BLE_PACKET_BYTES_MAX } from "../abi.js";
 import { crc32 } from "../crc32.js";

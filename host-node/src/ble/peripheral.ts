@@ -1,5 +1,5 @@
-// What a radio is to the port ble: a GATT peripheral with the four characteristics of docs/BLE.md, and
-// at most one central. gatt_socket.ts is one over a local socket; a test may be another.
+// What a radio is to the port ble: a GATT peripheral with the four characteristics of docs/BLE.md,
+// and at most one central. gatt_socket.ts is one over a local socket; a test may be another.
 
 /** Number of a characteristic: 1 session, 2 configuration, 3 changes, 4 application. */
 export type Characteristic = 1 | 2 | 3 | 4;

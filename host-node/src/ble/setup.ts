@@ -1,7 +1,7 @@
-// A device is set up, as a phone sees it: session, document, and the wait until the device is online.
-// In between the device leaves, because it has memory for BLE or for TLS; it is looked for until it is
-// back and tells how it went. A notification only says that asking is worth while, so one that is lost
-// costs two seconds. Runs in browsers.
+// A device is set up, as a phone sees it: session, document, and the wait until the device is
+// online. In between the device leaves, because it has memory for BLE or for TLS; it is looked for
+// until it is back and tells how it went. A notification only says that asking is worth while, so
+// one that is lost costs two seconds. Runs in browsers.
 
 import { BleCode, SetupStep } from "../abi.js";
 import { Central, CentralError, type SetupStatus } from "./central.js";
@@ -255,8 +255,9 @@ class Setup {
 }
 
 /**
- * Sets a device up. Throws CentralError (no session, or the document was refused at once), SetupError
- * (how it went), what connect throws, and the reason of the signal. The connection is closed then.
+ * Sets a device up. Throws CentralError (no session, or the document was refused at once),
+ * SetupError (how it went), what connect throws, and the reason of the signal. The connection is
+ * closed then.
  */
 export function configure(options: SetupOptions): Promise<SetupOutcome> {
   return new Setup(options).run();

@@ -9,12 +9,14 @@ import pc from "picocolors";
 import { packageRoot } from "../package_root.js";
 import { buildCommand } from "./build.js";
 import { cloudCommand } from "./cloud.js";
+import { configureCommand } from "./configure.js";
 import { imageCommand } from "./image.js";
 import { groupCommand, jobCommand, thingCommand } from "./job.js";
 import { otaCommand } from "./ota.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
+import { verifierCommand } from "./verifier.js";
 import { webCommand } from "./web.js";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
@@ -28,6 +30,8 @@ const program = new Command("iot32")
   .enablePositionalOptions()
   .addCommand(buildCommand())
   .addCommand(runCommand())
+  .addCommand(configureCommand())
+  .addCommand(verifierCommand())
   .addCommand(replayCommand())
   .addCommand(imageCommand())
   .addCommand(cloudCommand())

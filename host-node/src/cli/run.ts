@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { LogLevel } from "../abi.js";
+import { SocketPeripheral } from "../ble/gatt_socket.js";
 import { buildModule, TARGETS, type Target } from "../build.js";
 import { Device, type DeviceOptions, formatMac } from "../device.js";
 import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
@@ -18,6 +19,7 @@ interface Options {
   readonly mac?: string;
   readonly target: Target;
   readonly log: string;
+  readonly ble?: string;
   readonly trace?: string;
   readonly json: boolean;
 }
@@ -39,6 +41,8 @@ image (iot32 image pack). Without an application the device boots what its flash
              relative to the document.
   --wifi     networks in the air: [{"ssid":"home","password":"..."}]
              (default: "iot32" with password "iot32-local")
+  --ble      socket in place of a radio for BLE, for iot32 configure. A device with a verifier
+             (iot32 verifier) advertises there while it is not configured.
   --trace    all that passes between the core and its host (docs/TRACES.md), for iot32 replay. Each
              module that ran is put beside it: FILE.<first 8 digits of its SHA-256>.wasm
 
@@ -49,6 +53,7 @@ Examples:
   iot32 run app.ts --flash device.bin --config device.json
   iot32 run app.wasm --flash device.bin --config device.json --log debug
   iot32 run app.ts --flash device.bin --trace life.trace && iot32 replay life.trace
+  iot32 run app.ts --flash device.bin --config ble.json --ble device.sock
   iot32 run --flash dump.bin
 `;
 
@@ -89,29 +94,39 @@ function lifetime(device: Device): Promise<boolean> {
   });
 }
 
-/** The device of these options, and its trace when one is wanted. */
-async function assemble(
-  application: string | undefined,
-  options: Options,
-): Promise<{ device: Device; trace: TraceFile | null }> {
+interface Assembled {
+  readonly device: Device;
+  readonly trace: TraceFile | null;
+  readonly ble: SocketPeripheral | null;
+}
+
+/** The device of these options, with its trace and its socket when they are wanted. */
+async function assemble(application: string | undefined, options: Options): Promise<Assembled> {
   const configuration = options.config === undefined ? "" : readConfiguration(options.config);
   const networks = options.wifi === undefined ? DEFAULT_NETWORKS : readNetworks(options.wifi);
   const software = await load(application, options);
-  const trace = options.trace === undefined ? null : new TraceFile(options.trace);
-  const device = new Device({
-    ...software,
-    configuration,
-    air: new Air(networks),
-    ...(options.flash === undefined ? {} : { flash: options.flash }),
-    ...(options.mac === undefined ? {} : { mac: options.mac }),
-    ...(trace === null ? {} : { hooks: trace.hooks }),
-  });
-  device.on("off", () => trace?.off());
-  return { device, trace };
+  const ble = options.ble === undefined ? null : await SocketPeripheral.listen(options.ble);
+  try {
+    const trace = options.trace === undefined ? null : new TraceFile(options.trace);
+    const device = new Device({
+      ...software,
+      configuration,
+      air: new Air(networks),
+      ...(ble === null ? {} : { ble }),
+      ...(options.flash === undefined ? {} : { flash: options.flash }),
+      ...(options.mac === undefined ? {} : { mac: options.mac }),
+      ...(trace === null ? {} : { hooks: trace.hooks }),
+    });
+    device.on("off", () => trace?.off());
+    return { device, trace, ble };
+  } catch (error) {
+    await ble?.close();
+    throw error;
+  }
 }
 
 async function run(application: string | undefined, options: Options): Promise<void> {
-  const { device, trace } = await assemble(application, options);
+  const { device, trace, ble } = await assemble(application, options);
   const logLevel = LogLevel[options.log.toUpperCase() as keyof typeof LogLevel];
   const timeline = new Timeline({ json: options.json, logLevel });
   const flash = options.flash ?? "in memory";
@@ -125,6 +140,7 @@ async function run(application: string | undefined, options: Options): Promise<v
   } finally {
     device.close();
     trace?.close();
+    await ble?.close();
   }
 }
 
@@ -142,6 +158,7 @@ export function runCommand(): Command {
       new Option("-t, --target <target>", "how to build a .ts").choices(TARGETS).default("release"),
     )
     .addOption(new Option("-l, --log <level>", "log lines to show").choices(levels).default("info"))
+    .option("--ble <socket>", "socket in place of a radio for BLE")
     .option("--trace <file>", "write a trace, for iot32 replay")
     .option("--json", "print every event as one line of JSON", false)
     .addHelpText("after", EXPLANATION)

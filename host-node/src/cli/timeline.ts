@@ -4,6 +4,8 @@
 
 import pc from "picocolors";
 import {
+  BleCode,
+  BleState,
   Dataset,
   JobStatus,
   LogLevel,
@@ -12,9 +14,11 @@ import {
   OtaState,
   ProvisioningStep,
   RestartScope,
+  SetupStep,
   Status,
   statusText,
 } from "../abi.js";
+import { wordsOfProgress } from "../ble/words.js";
 import type { BootReport, Device } from "../device.js";
 import type { LogLine, SystemEvent } from "../ports/log.js";
 
@@ -78,6 +82,15 @@ const OTA_WORDS: Readonly<Record<number, readonly [tone: Tone, words: string]>> 
   [OtaState.CONFIRMED]: ["good", "the update stays"],
   [OtaState.FAILED]: ["bad", "the update is given up, nothing has changed"],
   [OtaState.ROLLED_BACK]: ["bad", "the update failed its trial, the one before runs again"],
+};
+
+const BLE_WORDS: Readonly<Record<number, readonly [tone: Tone, words: string]>> = {
+  [BleState.OFF]: ["plain", "the radio is off"],
+  [BleState.ADVERTISING]: ["plain", "waits for a phone"],
+  [BleState.CONNECTED]: ["plain", "a phone is connected"],
+  [BleState.AUTHENTICATED]: ["good", "it has proved that it may"],
+  [BleState.LOCKED]: ["bad", "locked"],
+  [BleState.STOPPING]: ["plain", "the radio is switched off"],
 };
 
 /** Words for events, by the event's name in abi.json. */
@@ -152,6 +165,19 @@ const WORDS: Readonly<Record<string, Say>> = {
     return { kind: "ota", tone, text: `${words}${because(text)}` };
   },
   OTA_PROGRESS: say("ota", "faint", (percent) => `${percent} % is in flash`),
+  BLE_STATE: ({ value, text }) => {
+    const [tone, words] = BLE_WORDS[value] ?? ["plain", `state ${value}`];
+    return { kind: "ble", tone, text: `${words}${because(text)}` };
+  },
+  SETUP: ({ value, text }) => ({
+    kind: "setup",
+    tone: value === SetupStep.CONNECTED ? "good" : "plain",
+    text: wordsOfProgress("device", value as SetupStep, text),
+  }),
+  SETUP_FAILED: say("setup", "bad", (code, text) => {
+    return `the configuration does not work, ${lower(nameOf(BleCode, code))}${because(text)}`;
+  }),
+  BLE_PACKET_TAKEN: say("ble", "plain", (_, text) => `the packet ${text} was fetched`),
   TRAPPED: say("device", "bad", (_, text) => `the life before ended in a trap: ${text}`),
   EVENTS_LOST: say("device", "warning", (count) => `${count} events came too fast and are lost`),
 };
@@ -171,6 +197,9 @@ const VALUE_NAMES: Readonly<Record<string, Readonly<Record<string, number>>>> = 
   SHADOW_REJECTED: Status,
   JOB_FINISHED: JobStatus,
   OTA_STATE: OtaState,
+  BLE_STATE: BleState,
+  SETUP: SetupStep,
+  SETUP_FAILED: BleCode,
 };
 
 const EMBEDDED_MODULE = 255;

@@ -1,8 +1,8 @@
-// Port ble: radio, handshake and encryption of docs/BLE.md, on the peripheral that the device is given.
-// The session is Espressif's protocomm security 2 (ble/security2), on characteristic 1; the frames on
-// the others are the core's. A packet is put together, opened and read here (ports/ble_packets.ts), so
-// that a configuration document needs no memory in the core. What is sent, and ends, goes in turn and
-// takes a moment, as on the chip; its limits are the chip's, too.
+// Port ble: radio, handshake and encryption of docs/BLE.md, on the peripheral that the device is
+// given. The session is Espressif's protocomm security 2 (ble/security2), on characteristic 1; the
+// frames on the others are the core's. A packet is put together, opened and read here
+// (ports/ble_packets.ts), so that a configuration document needs no memory in the core. What is
+// sent, and ends, goes in turn and takes a moment, as on the chip; its limits are the chip's, too.
 
 import { BLE_FRAME_BYTES_MAX, type BlePort as Contract, EventKind, Status } from "../abi.js";
 import type { Characteristic, Peripheral, PeripheralListener } from "../ble/peripheral.js";

@@ -1,6 +1,7 @@
 // Port crypto: a new EC P-256 key and its PKCS#10 signing request (RFC 2986), signatures over
-// digests, and whether a certificate and a key belong together. The new key leaves this port once, in the event, and is kept nowhere. Verifying needs a
-// library of its own: Node hashes what it is given by itself, and the core has only the digest.
+// digests, and whether a certificate and a key belong together. The new key leaves this port once,
+// in the event, and is kept nowhere. Verifying needs a library of its own: Node hashes what it is
+// given by itself, and the core has only the digest.
 
 import "reflect-metadata";
 import { createPrivateKey, webcrypto, X509Certificate } from "node:crypto";

@@ -37,6 +37,7 @@ export interface DocumentContent {
   thing?: Record<string, unknown>;
   claim?: Record<string, unknown>;
   ota?: Record<string, unknown>;
+  ble?: Record<string, unknown>;
 }
 
 function common(): DocumentContent {
@@ -47,13 +48,13 @@ function common(): DocumentContent {
 }
 
 /** A device that has its thing certificate. */
-export function thingDocument(): Required<Omit<DocumentContent, "claim" | "ota">> {
+export function thingDocument(): Required<Omit<DocumentContent, "claim" | "ota" | "ble">> {
   return { ...common(), thing: { name: THING, ...identities.thing } } as never;
 }
 
 /** A device that must provision itself. */
 export function claimDocument(
   more: Record<string, unknown> = {},
-): Required<Omit<DocumentContent, "thing" | "ota">> {
+): Required<Omit<DocumentContent, "thing" | "ota" | "ble">> {
   return { ...common(), claim: { template: TEMPLATE, ...identities.claim, ...more } } as never;
 }

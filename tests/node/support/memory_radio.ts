@@ -1,6 +1,6 @@
-// A radio in the memory of a test: the peripheral that a device has, and connections to it. Whatever
-// passes takes a turn of the event loop in each direction, so that both sides may speak at once. A
-// test hears and spoils what passes.
+// A radio in the memory of a test: the peripheral that a device has, and connections to it.
+// Whatever passes takes a turn of the event loop in each direction, so that both sides may speak at
+// once. A test hears and spoils what passes.
 
 import assert from "node:assert/strict";
 import type { Gatt } from "../../../host-node/src/ble/gatt.js";

@@ -27,6 +27,8 @@ const Code = {
   FLASH_ERASE: 13,
   STATE: 14,
   FACTORY_RESET: 15,
+  BLE_CONFIGURE: 16,
+  BLE_SEND: 17,
   EVENT: 20,
   TIMER: 21,
 } as const;
@@ -106,6 +108,9 @@ export const orders = {
   flashErase: (): Buffer => order(Code.FLASH_ERASE),
   state: (): Buffer => order(Code.STATE),
   factoryReset: (): Buffer => order(Code.FACTORY_RESET),
+  bleConfigure: (): Buffer => order(Code.BLE_CONFIGURE),
+  bleSend: (name: string, data: string | Uint8Array): Buffer =>
+    order(Code.BLE_SEND, sized(name), sized(data)),
 };
 
 function slice(bytes: Buffer, at: number): Buffer {

@@ -1,6 +1,6 @@
 // Port ble of the scripted device: a central that a test plays. Encryption is a mark of 16 bytes
-// behind the plain text, so that a test can forge and spoil it; frames are made and read by a second
-// implementation of docs/BLE.md.
+// behind the plain text, so that a test can forge and spoil it; frames are made and read by a
+// second implementation of docs/BLE.md.
 
 import assert from "node:assert/strict";
 import {
@@ -15,6 +15,8 @@ import type { Agenda } from "./agenda.js";
 const SEAL = Buffer.from("0123456789abcdef");
 const FIRST = 0x80;
 const ATT_BYTES = 3;
+const FRAME_BYTES_MAX = 512;
+const CHANGES = 3;
 
 export class ScriptedBle implements BlePort {
   /** Name and verifier that it advertises with; null: the radio is off. */
@@ -28,6 +30,9 @@ export class ScriptedBle implements BlePort {
   /** Whole packets that the device has sent, opened: characteristic and plain text. */
   readonly packets: { readonly characteristic: number; readonly plain: Buffer }[] = [];
   disconnects = 0;
+  /** What a read of each characteristic gives. */
+  readonly values = new Map<number, Buffer>();
+  startAnswer: number = Status.OK;
   private packet = Buffer.alloc(0);
   private plain = Buffer.alloc(0);
   private incoming: Buffer | null = null;
@@ -39,6 +44,7 @@ export class ScriptedBle implements BlePort {
 
   start(name: Uint8Array, offset: number, size: number): number {
     if (this.advertised !== null) return Status.BUSY;
+    if (this.startAnswer < 0) return this.startAnswer;
     this.advertised = { name: Buffer.from(name).toString(), offset, size };
     this.isLocked = false;
     return Status.OK;
@@ -95,8 +101,10 @@ export class ScriptedBle implements BlePort {
 
   notify(characteristic: number, frame: Uint8Array): number {
     if (!this.isConnected) return Status.NOT_READY;
-    assert.ok(frame.length <= this.mtu - ATT_BYTES, "a frame that is larger than the MTU allows");
-    this.receive(characteristic, Buffer.from(frame));
+    const longest = Math.min(this.mtu - ATT_BYTES, FRAME_BYTES_MAX);
+    assert.ok(frame.length <= longest, "a frame that is larger than the MTU allows");
+    this.values.set(characteristic, Buffer.from(frame));
+    if (characteristic !== CHANGES) this.receive(characteristic, Buffer.from(frame));
     this.agenda.after(1, () => this.agenda.post(EventKind.BLE_SENT, Status.OK));
     return Status.OK;
   }
@@ -128,7 +136,7 @@ export class ScriptedBle implements BlePort {
   /** Frames of a packet, sealed. */
   framesOf(plain: Uint8Array, seal: Uint8Array = SEAL): Buffer[] {
     const packet = Buffer.concat([plain, seal]);
-    const room = this.mtu - ATT_BYTES;
+    const room = Math.min(this.mtu - ATT_BYTES, FRAME_BYTES_MAX);
     const head = Buffer.alloc(7);
     head[0] = FIRST;
     head.writeUInt16LE(packet.length, 1);

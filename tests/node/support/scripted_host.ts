@@ -82,6 +82,10 @@ export class ScriptedDevice {
   /** Key and signing request, a Status, or no answer. */
   csrAnswer: () => { key: string; request: string } | number | null = () => Status.IO_ERROR;
   csrNames: string[] = [];
+  /** Outcome of a comparison of certificate and key, by the texts that lie in flash. */
+  pairAnswer: (certificate: string, key: string) => number = () => Status.OK;
+  /** Networks as WIFI_SCANNED tells them, or a Status. */
+  scanAnswer: () => { count: number; payload: Uint8Array } | number = () => Status.UNSUPPORTED;
   /** sys_restart was called: the life is over. */
   isRestarting = false;
   restartScope: number = RestartScope.DEVICE;
@@ -366,8 +370,8 @@ export class ScriptedDevice {
       flash: this.flash,
       wifi: {
         join: (ssid, password) => this.join(`${Buffer.from(ssid)}`, `${Buffer.from(password)}`),
-        leave: () => Status.NOT_READY,
-        scan: () => Status.UNSUPPORTED,
+        leave: () => this.leave(),
+        scan: () => this.scan(),
       },
       mqtt: this.broker,
       ble: this.ble,
@@ -394,7 +398,7 @@ export class ScriptedDevice {
       crypto: {
         csr: (name) => this.makeCsr(`${Buffer.from(name)}`),
         verify: () => Status.UNSUPPORTED,
-        pair: () => Status.UNSUPPORTED,
+        pair: (...places) => this.pair(places),
       },
     };
   }
@@ -418,6 +422,31 @@ export class ScriptedDevice {
       if (this.isWifiUp) this.dispatch(EventKind.WIFI_UP, -50, 0, Uint8Array.of(10, 0, 0, 7));
       else this.dispatch(EventKind.WIFI_DOWN, status, 0, new Uint8Array());
     });
+    return Status.OK;
+  }
+
+  private leave(): number {
+    if (!this.isWifiUp) return Status.NOT_READY;
+    this.loseWifi(Status.CLOSED);
+    return Status.OK;
+  }
+
+  private scan(): number {
+    const answer = this.scanAnswer();
+    if (typeof answer === "number") return answer;
+    const { count, payload } = answer;
+    this.agenda.after(this.wifiMs, () => this.dispatch(EventKind.WIFI_SCANNED, count, 0, payload));
+    return Status.OK;
+  }
+
+  private pair(places: readonly number[]): number {
+    const [certificate, key] = [places.slice(0, 2), places.slice(2)].map((place) => {
+      const bytes = new Uint8Array(place[1]!);
+      assert.equal(this.flash.read(place[0]!, bytes), Status.OK);
+      return Buffer.from(bytes).toString();
+    });
+    const status = this.pairAnswer(certificate!, key!);
+    this.agenda.after(1, () => this.agenda.post(EventKind.CRYPTO_PAIRED, status));
     return Status.OK;
   }
 

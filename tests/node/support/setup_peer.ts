@@ -1,5 +1,5 @@
-// A device as docs/BLE.md has it, on any peripheral: session, frames, commands. What it answers, and how
-// a document fares, the test says; nothing happens by itself.
+// A device as docs/BLE.md has it, on any peripheral: session, frames, commands. What it answers,
+// and how a document fares, the test says; nothing happens by itself.
 
 import assert from "node:assert/strict";
 import { BleCode, SetupStep, Status } from "../../../host-node/src/abi.js";

@@ -4,7 +4,7 @@
 // reports go out as log lines. Both reach the host only: the core sees an ordinary application.
 
 import { logWrite, sysConfigRead } from "../../../assembly/abi/host";
-import { flash, LogLevel, LogModule, mqtt, system } from "../../../assembly/index";
+import { ble, BleCode, flash, LogLevel, LogModule, mqtt, system } from "../../../assembly/index";
 
 const ORDERS_AT: u32 = 0x40000000;
 const SETUP: u32 = 0;
@@ -27,6 +27,8 @@ namespace Order {
   export const FLASH_ERASE: u8 = 13;
   export const STATE: u8 = 14;
   export const FACTORY_RESET: u8 = 15;
+  export const BLE_CONFIGURE: u8 = 16;
+  export const BLE_SEND: u8 = 17;
 }
 
 namespace Report {
@@ -42,6 +44,8 @@ let end: usize = 0;
 
 export function setup(): void {
   system.onEvent(onEvent);
+  ble.enable();
+  ble.onPacket("echo", echo);
   obey(SETUP);
 }
 
@@ -126,6 +130,14 @@ function carryOut(order: u8): void {
     case Order.FACTORY_RESET:
       system.factoryReset();
       break;
+    case Order.BLE_CONFIGURE:
+      putInt(ble.configure());
+      break;
+    case Order.BLE_SEND: {
+      const name = takeString();
+      putInt(ble.send(name, takeBytes()));
+      break;
+    }
     case Order.EVERY: {
       const callback = callbackOf(takeByte());
       putInt(system.every(<u32>takeInt(), callback));
@@ -156,6 +168,12 @@ function carryOut(order: u8): void {
     default:
       unreachable();
   }
+}
+
+/** Acknowledges with its first byte, and says all of it back. */
+function echo(data: Uint8Array): u8 {
+  ble.reply(data);
+  return data.length > 0 ? data[0] : BleCode.SUCCESS;
 }
 
 function publish(): void {

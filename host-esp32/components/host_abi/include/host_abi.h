@@ -168,22 +168,18 @@ enum host_dataset {
   HOST_DATASET_CLAIM_KEY = 6,
   /* 256 bytes that belong to the application */
   HOST_DATASET_APPLICATION = 7,
-  /* what BLE sessions are checked against: 16 bytes of salt, 384 of verifier (SRP6a, RFC 5054) */
-  HOST_DATASET_BLE_VERIFIER = 8,
   /* a configuration on trial, or how the last one ended (docs/BLE.md) */
-  HOST_DATASET_CANDIDATE = 9,
+  HOST_DATASET_CANDIDATE = 8,
   /* the other place of ROOT_CA: the configuration says which one is in force */
-  HOST_DATASET_ROOT_CA_OTHER = 10,
+  HOST_DATASET_ROOT_CA_OTHER = 9,
   /* the other place of THING_CERTIFICATE */
-  HOST_DATASET_THING_CERTIFICATE_OTHER = 11,
+  HOST_DATASET_THING_CERTIFICATE_OTHER = 10,
   /* the other place of THING_KEY */
-  HOST_DATASET_THING_KEY_OTHER = 12,
+  HOST_DATASET_THING_KEY_OTHER = 11,
   /* the other place of CLAIM_CERTIFICATE */
-  HOST_DATASET_CLAIM_CERTIFICATE_OTHER = 13,
+  HOST_DATASET_CLAIM_CERTIFICATE_OTHER = 12,
   /* the other place of CLAIM_KEY */
-  HOST_DATASET_CLAIM_KEY_OTHER = 14,
-  /* the other place of BLE_VERIFIER */
-  HOST_DATASET_BLE_VERIFIER_OTHER = 16,
+  HOST_DATASET_CLAIM_KEY_OTHER = 13,
 };
 
 /* Severity of a log line. */
@@ -343,10 +339,12 @@ enum host_ble_state {
   HOST_BLE_STATE_CONNECTED = 2,
   /* it has proved that it possesses the device */
   HOST_BLE_STATE_AUTHENTICATED = 3,
-  /* too many failures: whoever connects is sent away */
+  /* too many wrong proofs: no handshake is looked at */
   HOST_BLE_STATE_LOCKED = 4,
   /* the radio's memory is being given back */
   HOST_BLE_STATE_STOPPING = 5,
+  /* locked, and a central is there: it is told for how long, and sent away */
+  HOST_BLE_STATE_REFUSING = 6,
 };
 
 /* How far a configuration over BLE has come: value of the SETUP event, and what the command
@@ -462,7 +460,9 @@ enum host_event {
   HOST_EVENT_BLE_STATE = 38,
   /* value = SetupStep, text = what it is about: a network, an address, a thing name */
   HOST_EVENT_SETUP = 39,
-  /* value = BleCode, text = the step and the reason; the configuration before it stays in force */
+  /* value = BleCode, text = the reason, may be empty; the configuration before it stays in force
+   * (CONFIGURED: the claim was accepted, and the new one is in force, but the thing cannot
+   * connect) */
   HOST_EVENT_SETUP_FAILED = 40,
   /* text = name of the packet of the application that the central has fetched */
   HOST_EVENT_BLE_PACKET_TAKEN = 41,

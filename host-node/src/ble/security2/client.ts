@@ -1,7 +1,7 @@
-// The phone's side of a session: of `iot32 configure` and of a web page. Three calls, in this order:
-// start() makes Command0, prove() reads its answer and makes Command1, finish() reads the answer to
-// that and checks that the device, too, knows the proof of possession. A client is for one session;
-// after an error a new one begins again.
+// The phone's side of a session: of `iot32 configure` and of a web page. Three calls, in this
+// order: start() makes Command0, prove() reads its answer and makes Command1, finish() reads the
+// answer to that and checks that the device, too, knows the proof of possession. A client is for
+// one session; after an error a new one begins again.
 
 import { equalBytes } from "@noble/ciphers/utils.js";
 import { randomBytes, utf8ToBytes } from "@noble/hashes/utils.js";
