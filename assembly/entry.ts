@@ -1,10 +1,9 @@
 // What the host sees: the three exports of abi.json, and start() for the wrapper that the build
 // puts around an application (host-node/src/build.ts). Decodes, steps the core, nothing else.
 
-import { ABI_VERSION, INBOX_BYTES } from "./abi/host";
+import { ABI_VERSION } from "./abi/host";
+import { INBOX } from "./kernel/inbox";
 import * as loop from "./system/dispatch";
-
-const INBOX: usize = memory.data(INBOX_BYTES, 4);
 
 /** Keeps the application's setup() for the BOOT event; called when the module is instantiated. */
 export function start(setup: () => void): void {

@@ -11,7 +11,7 @@ export const ABI_VERSION: i32 = 3;
 export const INBOX_BYTES: i32 = 1536;
 
 /** Linear memory the module may use on a chip: static data and heap together. */
-export const MEMORY_BYTES_MAX: i32 = 32768;
+export const MEMORY_BYTES_MAX: i32 = 36864;
 
 /** Erase unit of the records partition. */
 export const FLASH_SECTOR_BYTES: i32 = 4096;

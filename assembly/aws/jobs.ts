@@ -164,8 +164,8 @@ function act(action: u8): void {
       lose();
       break;
     case Action.RETRY_LATER:
-      sysRandom(topics.body, 4);
-      dueMs = nowMs + backoff.next(load<u32>(topics.body));
+      sysRandom(topics.token, 4);
+      dueMs = nowMs + backoff.next(load<u32>(topics.token));
       break;
   }
 }

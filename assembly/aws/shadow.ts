@@ -177,8 +177,8 @@ function act(shadow: Shadow, action: u8): void {
       break;
     case Action.RETRY_LATER:
       recall(shadow);
-      sysRandom(topics.body, 4);
-      shadow.dueMs = nowMs + backoff.next(load<u32>(topics.body));
+      sysRandom(topics.token, 4);
+      shadow.dueMs = nowMs + backoff.next(load<u32>(topics.token));
       break;
     case Action.RECALL:
       recall(shadow);
@@ -215,8 +215,8 @@ function want(shadow: Shadow, leaf: usize): void {
 
 /** Begins a request with a token of its own; random, since answers to others are heard, too. */
 function beginRequest(shadow: Shadow): void {
-  sysRandom(topics.body, 4);
-  shadow.token = load<u32>(topics.body) | 1;
+  sysRandom(topics.token, 4);
+  shadow.token = load<u32>(topics.token) | 1;
   shadow.dueMs = nowMs + ANSWER_MS;
   writer.begin(topics.body, topics.BODY_BYTES);
   writer.object();

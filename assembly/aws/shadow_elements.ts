@@ -12,6 +12,8 @@ import { emit } from "../kernel/events";
 
 export const ELEMENTS_MAX: i32 = 24;
 const ELEMENT_BYTES: i32 = 32;
+/** Elements by which the table grows; divides ELEMENTS_MAX. */
+const GROWTH: i32 = 8;
 
 export namespace Type {
   export const INTEGER: u8 = 0;
@@ -63,13 +65,11 @@ export function define(
   textRoom: i32,
 ): i32 {
   if (count == ELEMENTS_MAX) return -1;
-  if (table == 0) {
-    table = heap.alloc(ELEMENTS_MAX * ELEMENT_BYTES);
-    memory.fill(table, 0, ELEMENTS_MAX * ELEMENT_BYTES);
-  }
+  if (count % GROWTH == 0) grow();
   const element = at(count);
   const texts = type == Type.STRING ? (textRoom + 2) << 1 : 0;
   const block = heap.alloc(keyBytes + texts);
+  memory.fill(element, 0, ELEMENT_BYTES);
   memory.copy(block, key, keyBytes);
   memory.fill(block + keyBytes, 0, texts);
   store<u8>(element, shadow, 0);
@@ -82,6 +82,13 @@ export function define(
   store<u32>(element, <u32>(block + keyBytes), 12);
   store<i64>(element, initial, 16);
   return count++;
+}
+
+function grow(): void {
+  const larger = heap.alloc((count + GROWTH) * ELEMENT_BYTES);
+  memory.copy(larger, table, count * ELEMENT_BYTES);
+  if (count > 0) heap.free(table);
+  table = larger;
 }
 
 /** The initial text of an element; nothing is told to the cloud. */

@@ -2,6 +2,7 @@
 // which shadows and jobs put their requests together, one at a time. A topic that arrives is
 // read by comparing what follows the prefix.
 
+import { INBOX } from "../kernel/inbox";
 import { putText, startsWithText } from "../util/bytes";
 import * as client from "./client";
 
@@ -9,11 +10,11 @@ const TOPIC_BYTES: i32 = 256;
 const PREFIX: usize = utf8("$aws/things/");
 const PREFIX_BYTES: i32 = 12;
 
-/** A request is put together here, and queued at once. */
+/** A request is put together here at the end of a step, its event being read, and queued at once */
 export const BODY_BYTES: i32 = 1024;
-export let body: usize = 0;
+export const body: usize = INBOX;
 const TOKEN_BYTES: i32 = 12;
-/** A clientToken as text. */
+/** A clientToken as text, or a random word. */
 export let token: usize = 0;
 
 /** Start of the topic that begin() began; memory is taken at the first use, before events. */
@@ -22,7 +23,6 @@ export let topic: usize = 0;
 export function prepare(): void {
   if (topic != 0) return;
   topic = heap.alloc(TOPIC_BYTES);
-  body = heap.alloc(BODY_BYTES);
   token = heap.alloc(TOKEN_BYTES);
 }
 

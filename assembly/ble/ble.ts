@@ -104,8 +104,8 @@ export function onFailures(keep: (failures: u8) => void): void {
 }
 
 /**
- * Advertises by this name, which stays; salt and verifier lie at this place in flash, whenever it is
- * asked for. So many wrong proofs were counted before.
+ * Advertises by this name, which stays; salt and verifier lie at this place in flash, whenever it
+ * is asked for. So many wrong proofs were counted before.
  */
 export function start(as: usize, size: i32, verifier: () => u32, failuresBefore: u8): void {
   verifierOffset = verifier;

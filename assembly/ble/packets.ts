@@ -1,8 +1,9 @@
 // Packets over BLE (docs/BLE.md): frames in and out, with the host's encryption between. A packet
 // that arrives lies in the host, from its first frame on; one that is sent lies here, sealed, until
 // its last frame has gone. Strictly one request, then its answer: both sides share a counter, and a
-// request lets go of what is left of the answer before it. What is sent lies in the workspace, which
-// a document needs only between its request and its answer. ble.ts is the only caller but for send().
+// request lets go of what is left of the answer before it. What is sent lies in the workspace,
+// which a document needs only between its request and its answer. ble.ts is the only caller but for
+// send().
 
 import {
   BLE_FRAME_BYTES_MAX,

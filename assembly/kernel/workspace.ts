@@ -1,6 +1,6 @@
 // One large static buffer, lent to whoever has a large thing to put together: the PEM of a
-// configuration document, the answers of fleet provisioning, what is sent over BLE, and then, for the
-// rest of the life, the ring of messages for the application. The first three happen before the
+// configuration document, the answers of fleet provisioning, what is sent over BLE, and then, for
+// the rest of the life, the ring of messages for the application. The first three happen before the
 // thing's connection is opened, and never at the same time, so that one buffer serves all; system/
 // sees to that.
 

@@ -36,21 +36,22 @@ export function state(): u8 {
 }
 
 /**
- * Calls `callback` with the data of each packet of this name (1 to 32 bytes; data up to 8 KB); what it
- * returns, a BleCode, acknowledges the packet. OK, INVALID_ARGUMENT, or NO_SPACE beyond eight names.
+ * Calls `callback` with the data of each packet of this name (1 to 32 bytes; data up to 8 KB); what
+ * it returns, a BleCode, acknowledges the packet. OK, INVALID_ARGUMENT, or NO_SPACE beyond eight
+ * names.
  */
 export function onPacket(name: string, callback: (data: Uint8Array) => u8): i32 {
   return packets.register(String.UTF8.encode(name), callback);
 }
 
-/** From a callback of onPacket(): data that goes with its code, up to 1,022 bytes. OK or TOO_LARGE. */
+/** In a callback of onPacket(): data to go with its code, up to 1,022 bytes. OK or TOO_LARGE. */
 export function reply(data: Uint8Array): i32 {
   return packets.reply(data);
 }
 
 /**
- * Offers a packet to the central, which fetches it (Event.BLE_PACKET_TAKEN); name and data up to 1,021
- * bytes. OK, INVALID_ARGUMENT, TOO_LARGE, or NO_SPACE while another one waits.
+ * Offers a packet to the central, which fetches it (Event.BLE_PACKET_TAKEN); name and data up to
+ * 1,021 bytes. OK, INVALID_ARGUMENT, TOO_LARGE, or NO_SPACE while another one waits.
  */
 export function send(name: string, data: Uint8Array): i32 {
   return packets.offer(String.UTF8.encode(name), data);

@@ -122,6 +122,7 @@ function tellStatus(): void {
   store<u8>(packets.plain + HEADER_BYTES, outcome.step());
   store<i8>(packets.plain + HEADER_BYTES, outcome.status(), 1);
   answer(outcome.code(), 2 + put(HEADER_BYTES + 2, outcome.text, outcome.textBytes()));
+  setup.onTold();
 }
 
 /** Texts as they are, and of secrets only that they are there. */

@@ -137,6 +137,8 @@ let document: (at: u32, to: usize, bytes: i32) => i32 = nothing;
 /** Who answers the central about its document: the BleCode. */
 let judged: (code: u8) => void = (_code: u8) => {};
 let objectionCode: u8 = BleCode.INVALID_JSON;
+/** A central knows that it worked. */
+let isTold: bool = false;
 
 function nothing(_at: u32, _to: usize, _bytes: i32): i32 {
   return 0;
@@ -197,9 +199,14 @@ export function stay(): void {
   if (state == State.IDLE) open(WINDOW_MS);
 }
 
+/** The central asked how it went. */
+export function onTold(): void {
+  isTold = outcome.code() == BleCode.CONFIGURED;
+}
+
 /** It has gone; good news are told once. */
 export function onCentralGone(): void {
-  if (state == State.IDLE && outcome.code() == BleCode.CONFIGURED) open(0);
+  if (state == State.IDLE && isTold) open(0);
 }
 
 /** A device that cannot work waits as long as it takes. */
@@ -278,8 +285,7 @@ function eraseSpares(): void {
   }
 }
 
-// ---- a document
-// ----------------------------------------------------------------------------------
+// ---- a document --------------------------------------------------------------------------------
 
 /** What speaks against a good document, or 0. */
 function object(): usize {
@@ -359,8 +365,7 @@ function refuse(): void {
   open(WINDOW_MS);
 }
 
-// ---- on trial
-// ------------------------------------------------------------------------------------
+// ---- on trial ----------------------------------------------------------------------------------
 
 export function onNetwork(up: bool): void {
   if (up && state == State.JOINING) step(Input.UP);

@@ -14,7 +14,7 @@ export const IMPORT_MODULE = "host";
 export const INBOX_BYTES = 1536;
 
 /** Linear memory the module may use on a chip: static data and heap together. */
-export const MEMORY_BYTES_MAX = 32768;
+export const MEMORY_BYTES_MAX = 36864;
 
 /** Erase unit of the records partition. */
 export const FLASH_SECTOR_BYTES = 4096;

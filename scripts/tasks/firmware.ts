@@ -25,6 +25,7 @@ interface Options {
   readonly app: string;
   readonly config?: string;
   readonly network: string;
+  readonly ble: boolean;
   readonly release: string;
 }
 
@@ -50,12 +51,14 @@ async function buildChecked(entry: string, file: string): Promise<void> {
 
 /** What the command line says, as defaults of Kconfig. */
 function defaultsOf(options: Options, module: string): string {
-  const { config, network } = options;
+  const { config, network, ble } = options;
   if (config !== undefined && !existsSync(config)) throw new FirmwareError(`no file ${config}`);
   return [
     `CONFIG_IOT32_MODULE="${module}"`,
     `CONFIG_IOT32_CONFIGURATION="${config === undefined ? "" : resolve(config)}"`,
     `CONFIG_IOT32_NETWORK_${network.toUpperCase()}=y`,
+    // As sdkconfig.ble says: here, so that the configuration is made anew when it changes.
+    ...(ble ? ["CONFIG_IOT32_BLE=y"] : []),
     "",
   ].join("\n");
 }
@@ -72,7 +75,8 @@ function writeDefaults(folder: string, content: string): string {
 
 function runIdf(idf: readonly string[], folder: string, options: Options, defaults: string): void {
   const [program, ...first] = idf as [string, ...string[]];
-  const lists = `${join(PROJECT, "sdkconfig.defaults")};${defaults}`;
+  const own = ["sdkconfig.defaults", ...(options.ble ? ["sdkconfig.ble"] : [])];
+  const lists = [...own.map((file) => join(PROJECT, file)), defaults].join(";");
   const definitions = [
     `IDF_TARGET=${options.target}`,
     `PROJECT_VER=${options.release}`,
@@ -80,7 +84,12 @@ function runIdf(idf: readonly string[], folder: string, options: Options, defaul
     `SDKCONFIG_DEFAULTS=${lists}`,
   ].flatMap((definition) => ["-D", definition]);
   const args = [...first, "-B", join(folder, "idf"), ...definitions, "build", "size"];
-  const env = { ...process.env, IDF_TARGET: options.target, IOT32_NETWORK: options.network };
+  const env = {
+    ...process.env,
+    IDF_TARGET: options.target,
+    IOT32_NETWORK: options.network,
+    IOT32_BLE: options.ble ? "y" : "n",
+  };
   const { status } = spawnSync(program, args, { cwd: PROJECT, stdio: "inherit", env });
   if (status !== 0) throw new FirmwareError("idf.py failed (see above)");
 }
@@ -109,7 +118,8 @@ const program = new Command("npm run firmware --")
     new Option("-n, --network <kind>", "wifi, or Ethernet of QEMU")
       .choices(NETWORKS)
       .default("wifi"),
-  );
+  )
+  .option("-b, --ble", "configuration over BLE (docs/BLE.md)", false);
 
 try {
   await main(program.parse().opts());

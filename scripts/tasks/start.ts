@@ -1,6 +1,7 @@
 // `npm start`: a local cloud and one device on this machine, and a timeline of what they do, until
 // Ctrl-C. With --once it is a check: the main job from blank flash to a second boot, step by step;
-// the exit code says whether all of it was observed.
+// the exit code says whether all of it was observed. With --configure the same for a device out of
+// its box, which a phone configures over BLE.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { Event } from "../../host-node/src/abi.js";
 import { Timeline } from "../../host-node/src/cli/timeline.js";
+import { CONFIGURE_STEPS, PROOF } from "../../host-node/src/demo/configure_steps.js";
 import { runSteps, type StepResult } from "../../host-node/src/demo/run_steps.js";
 import { Stage } from "../../host-node/src/demo/stage.js";
 import { eventsOf } from "../../host-node/src/demo/step.js";
@@ -17,6 +19,7 @@ import { packageRoot } from "../../host-node/src/package_root.js";
 
 interface Options {
   readonly once: boolean;
+  readonly configure: boolean;
   readonly json: boolean;
   readonly dir?: string;
   readonly app: string;
@@ -43,13 +46,18 @@ receives one on devices/<thing>/command (the application must log it), applies a
 shadow, runs a job, loses its power, and boots a second time, which must provision nothing; then it
 takes an update to firmware 2.0.0, and gives one to 3.0.0 up, because that fails its self-test. Exit
 code 0 when every step was observed, else 1.
+With --configure, likewise: a device out of its box, which has only the verifier of a proof of
+possession, and a phone: over a socket in place of the radio, the phone opens a session, has the
+device scan for networks, sends a document with a wrong password, then one with a claim, and follows
+it until the device is online; after a loss of power it still is.
 With --json it prints {"ok":true,"steps":[{"name","ok","detail"}...]}, and progress goes to stderr;
-without --once --json prints the timeline, one object a line.
+without --once or --configure, --json prints the timeline, one object a line.
 
 Examples:
   npm start
   npm start -- --app my-app.ts --dir /tmp/my-device
   npm start -- --once --json
+  npm start -- --configure
 `;
 
 const toStandardError = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -77,8 +85,10 @@ async function once(options: Options): Promise<void> {
   const timeline = options.json
     ? new Timeline({ write: toStandardError, colour: coloursOnStandardError() })
     : new Timeline();
-  const stage = new Stage({ dir, application: options.app, timeline });
-  const run = runSteps(STEPS, stage, {
+  const proof = options.configure ? { proof: PROOF } : {};
+  const stage = new Stage({ dir, application: options.app, timeline, ...proof });
+  const steps = options.configure ? CONFIGURE_STEPS : STEPS;
+  const run = runSteps(steps, stage, {
     stepMs: options.deadline * 1000,
     onStart: ({ name }) => stage.say({ kind: "step", tone: "faint", text: `${name} ...` }),
     onResult: ({ name, ok, detail }) =>
@@ -88,7 +98,7 @@ async function once(options: Options): Promise<void> {
   await stage.close();
   if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   if (results === undefined) process.exit(INTERRUPTED);
-  const ok = results.every((result) => result.ok) && results.length === STEPS.length;
+  const ok = results.every((result) => result.ok) && results.length === steps.length;
   if (options.json) console.log(JSON.stringify({ ok, steps: results }));
   else console.log(`\n${results.map(showResult).join("\n")}`);
   process.exit(ok ? 0 : 1);
@@ -147,15 +157,24 @@ async function live(options: Options): Promise<void> {
 const program = new Command("npm start --")
   .description("a local cloud and one device, until Ctrl-C")
   .option("--once", "run the main job once, step by step, and exit", false)
+  .option("--configure", "a phone configures a new device over BLE, step by step, and exit", false)
   .option("--json", "machine-readable output", false)
-  .option("--dir <directory>", `state directory (default: ${DEFAULT_DIR}; --once: a temporary one)`)
+  .option(
+    "--dir <directory>",
+    `state directory (default: ${DEFAULT_DIR}; --once, --configure: a temporary one)`,
+  )
   .option("--app <file>", "the application", join(packageRoot, DEFAULT_APP))
-  .option("--deadline <seconds>", "deadline of each step of --once", Number, DEADLINE_S)
+  .option(
+    "--deadline <seconds>",
+    "deadline of each step of --once and --configure",
+    Number,
+    DEADLINE_S,
+  )
   .addHelpText("after", EXPLANATION);
 
 try {
   const options = program.parse().opts<Options>();
-  await (options.once ? once(options) : live(options));
+  await (options.once || options.configure ? once(options) : live(options));
 } catch (error) {
   const { message, stack } = error as Error;
   console.error(pc.red(process.env.IOT32_STACK ? (stack ?? message) : message));

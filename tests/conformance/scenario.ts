@@ -20,7 +20,7 @@ export interface Scenario {
 }
 
 /** Fewest sectors of a records partition: a mount is short in a trace. */
-const SECTORS = 10;
+const SECTORS = 16;
 
 /** Where a scenario is played: makes devices of the module under test. */
 export class Stage {

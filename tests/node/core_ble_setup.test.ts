@@ -94,6 +94,20 @@ describe("a document over BLE", () => {
     assert.equal(device.eventsOf(Event.PROVISIONED).length, 1);
   });
 
+  it("is told to whoever asks: a central that comes and goes without does not end it", () => {
+    const device = inSession();
+    ask(device, Command.APPLY, thingDocument());
+    untilItAdvertisesAgain(device);
+    openSession(device);
+    device.ble.leave();
+    device.runFor(10_000);
+    assert.equal(lastMode(device), Mode.CONFIGURATION);
+    openSession(device);
+    assert.equal(statusOf(device).code, "CONFIGURED");
+    device.ble.leave();
+    device.until(() => device.isRestarting, 10_000);
+  });
+
   it("of the network alone changes the network and nothing else", () => {
     const device = configurable();
     const told = applyAndReturn(device, { wifi: { ssid: "other", password: "words" } });

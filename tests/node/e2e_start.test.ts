@@ -76,6 +76,18 @@ test("start once takes a device from blank flash to an update and a rollback, an
   assert.match(detailOf("rollback"), /2\.0\.0 is back.*FAILED, RolledBack:SelfTestFailed/);
 });
 
+test("start configure takes a device out of its box online over BLE, and says so in JSON", async () => {
+  const { code, report } = await start("--configure", "--json");
+  assert.equal(report.ok, true, JSON.stringify(report, null, 2));
+  assert.equal(code, 0);
+  const names = report.steps.map(({ name }) => name);
+  const walk = ["unbox", "scan", "wrong", "configure", "online", "power-off", "second-boot"];
+  assert.deepEqual(names, ["build", "cloud", ...walk]);
+  const detailOf = (name: string) => report.steps.find((step) => step.name === name)?.detail ?? "";
+  assert.match(detailOf("wrong"), /refuses the password/);
+  assert.match(detailOf("configure"), /one active certificate/);
+});
+
 interface Line {
   readonly type: string;
   readonly name?: string;

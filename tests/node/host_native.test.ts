@@ -7,7 +7,14 @@ import { createHash } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ABI_VERSION, EventKind, nameOf, RestartScope, Status } from "../../host-node/src/abi.js";
+import {
+  ABI_VERSION,
+  EventKind,
+  MEMORY_BYTES_MAX,
+  nameOf,
+  RestartScope,
+  Status,
+} from "../../host-node/src/abi.js";
 import { encodeHeader, MARK, MARK_AT } from "../../host-node/src/boot/module_header.js";
 import { FLASH_BYTES } from "../../host-node/src/flash_image.js";
 import { ENDPOINT, SSID, thingDocument } from "./support/identities.js";
@@ -110,8 +117,8 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       const slices = [
         [0xffffffff, 2],
         [100, 0xffffffff],
-        [32767, 2],
-        [32769, 0],
+        [MEMORY_BYTES_MAX - 1, 2],
+        [MEMORY_BYTES_MAX + 1, 0],
         [0x80000000, 0x80000000],
       ] as const;
       const dispatch = slices.flatMap(([at, size]) => callWith(0, 1, 0, at, size));
@@ -121,7 +128,10 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
     });
 
     test("a_slice_up_to_the_end_of_memory_is_good", () => {
-      const lines = bootOf({ imports: [LOG_WRITE], dispatch: callWith(0, 1, 0, 32766, 2) });
+      const lines = bootOf({
+        imports: [LOG_WRITE],
+        dispatch: callWith(0, 1, 0, MEMORY_BYTES_MAX - 2, 2),
+      });
       assert.equal(insideOf(lines)[0], "< log_write 1 0 0000 = 0");
     });
 
@@ -134,9 +144,9 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
         { imports: [["sys_format", 1]] },
         /sys_format is not in the table/,
       ],
-      ["with an inbox outside memory", { inbox: 32768 - 1535 }, /inbox is outside/],
+      ["with an inbox outside memory", { inbox: MEMORY_BYTES_MAX - 1535 }, /inbox is outside/],
       ["with a negative inbox", { inbox: -1 }, /inbox is outside/],
-      ["with data outside memory", { dataAt: 32768 }, /data segment out of bounds/],
+      ["with data outside memory", { dataAt: MEMORY_BYTES_MAX }, /data segment out of bounds/],
       ["with data at a negative address", { dataAt: -1 }, /data segment out of bounds/],
       ["without memory pages", { pages: 0 }, /inbox is outside/],
       ["whose start function traps", { start: [Op.UNREACHABLE] }, /unreachable/],
@@ -159,7 +169,7 @@ describe("host of the chip on a PC", { skip: skipWithoutNative }, () => {
       ["endless recursion", { dispatch: self, givesWait: true }, /stack overflow/],
       [
         "a read behind the memory that a chip gives",
-        { dispatch: [...constant(32765), Op.I32_LOAD, 2, 0, Op.DROP] },
+        { dispatch: [...constant(MEMORY_BYTES_MAX - 3), Op.I32_LOAD, 2, 0, Op.DROP] },
         /out of bounds memory access/,
       ],
       ["unreachable", { dispatch: [Op.UNREACHABLE] }, /unreachable/],

@@ -8,6 +8,7 @@ import {
   ABI_VERSION,
   EventKind,
   IMPORTS,
+  MEMORY_BYTES_MAX,
   nameOf,
   RestartScope,
   Status,
@@ -153,7 +154,10 @@ describe("replay of traces by the host of the chip", { skip: skipWithoutNative }
         "slices_outside_memory",
         {
           imports: [["log_write", 4]],
-          dispatch: [...callWith(0, 1, 0, 0xffffffff, 2), ...callWith(0, 1, 0, 32768, 0)],
+          dispatch: [
+            ...callWith(0, 1, 0, 0xffffffff, 2),
+            ...callWith(0, 1, 0, MEMORY_BYTES_MAX, 0),
+          ],
         },
         ["boot", "event 99 -2147483648 2147483647 00*1536"],
       ],
@@ -382,7 +386,7 @@ describe("replay of traces by the host of the chip", { skip: skipWithoutNative }
     ] as const;
     const dispatch = [
       callWith(0, 3, -5, 0xffffffff, 2),
-      callWith(0, 0xfffffffe, -5, 32766, 2),
+      callWith(0, 0xfffffffe, -5, MEMORY_BYTES_MAX - 2, 2),
       callWith(1, 16, 4096, 32),
       callWith(2),
       callWith(3, 200, 4, 300, 8),

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { MEMORY_BYTES_MAX } from "../../host-node/src/abi.js";
 import { buildNative, HOST_ABI, skipWithoutNative, temporaryFolder } from "./support/native.js";
 import { NativeDevice } from "./support/native_device.js";
 import { seededRandom } from "./support/seeded_random.js";
@@ -114,10 +115,10 @@ describe("writer of traces in C", { skip: skipWithoutNative }, () => {
       callWith(0, 0, 2048, 50),
       callWith(0, 1, 2048, 3),
       callWith(0, 1000, 2048, 50),
-      callWith(0, 0, 32760, 9),
+      callWith(0, 0, MEMORY_BYTES_MAX - 8, 9),
       callWith(1, 0, 2048, 16),
       callWith(1, 65530, 2048, 16),
-      callWith(1, 65536, 32768, 0),
+      callWith(1, 65536, MEMORY_BYTES_MAX, 0),
       callWith(1, 0, 0xffffffff, 0xffffffff),
       callWith(2, 0xffffffff, 0xffffffff, 4096, 0),
     ];
@@ -127,7 +128,7 @@ describe("writer of traces in C", { skip: skipWithoutNative }, () => {
       `< sys_config_read 0 [50]'{"a":1}' = 7`,
       `< sys_config_read 1 [3]226122 = 3`,
       "< sys_config_read 1000 [50]- = 0",
-      "< sys_config_read 0 @32760+9 = -1",
+      `< sys_config_read 0 @${MEMORY_BYTES_MAX - 8}+9 = -1`,
       "< flash_read 0 [16]ff*16 = 0",
       "< flash_read 65530 [16]- = -1",
       "< flash_read 65536 [0]- = 0",

@@ -135,8 +135,9 @@ static bool cut_name(char *cut, const uint8_t *name, uint32_t name_size) {
 /* The radio comes last: from there on NimBLE's task runs, and only the port's may stop it. */
 static int32_t start(const char *name, bool is_name_whole) {
   TaskHandle_t task = NULL;
-  /* Two more: disconnecting and stopping are always taken. */
-  requests = xQueueCreate(NOTIFICATIONS_MAX + 2, sizeof(struct request *));
+  /* Three more: disconnecting, of this connection and of the last one, and stopping are always
+   * taken. */
+  requests = xQueueCreate(NOTIFICATIONS_MAX + 3, sizeof(struct request *));
   stop_request = calloc(1, sizeof *stop_request);
   if (requests == NULL || stop_request == NULL ||
       xTaskCreate(run, "ble", STACK_BYTES, NULL, PRIORITY, &task) != pdPASS) {
@@ -166,6 +167,7 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
   if (status != HOST_STATUS_OK) {
     return status;
   }
+  ble.is_locked = false;
   ble.state = BLE_ON;
   status = start(advertised, is_whole);
   if (status != HOST_STATUS_OK) {
@@ -195,6 +197,17 @@ void ble_port_end_life(void) {
 }
 
 /* ---- the other imports ---------------------------------------------------------------------- */
+
+int32_t host_ble_lock(uint32_t is_locked) {
+  if (is_locked > 1) {
+    return HOST_STATUS_INVALID_ARGUMENT;
+  }
+  host_os_enter(ble.monitor);
+  const bool is_on = ble.state == BLE_ON;
+  ble.is_locked = is_on ? is_locked == 1 : ble.is_locked;
+  host_os_leave(ble.monitor);
+  return is_on ? HOST_STATUS_OK : HOST_STATUS_NOT_READY;
+}
 
 int32_t host_ble_disconnect(void) {
   struct request *request = calloc(1, sizeof *request);
@@ -292,6 +305,11 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
 }
 
 int32_t host_ble_stop(void) { return HOST_STATUS_UNSUPPORTED; }
+
+int32_t host_ble_lock(uint32_t is_locked) {
+  (void)is_locked;
+  return HOST_STATUS_UNSUPPORTED;
+}
 
 int32_t host_ble_disconnect(void) { return HOST_STATUS_UNSUPPORTED; }
 

@@ -201,7 +201,22 @@ static void on_reset(int reason) { ESP_LOGW(TAG, "the controller was reset: %d",
 
 /* ---- characteristics ------------------------------------------------------------------------ */
 
+/* Nothing is heard of a central that is sent away: it may write without an answer, as fast as it
+ * can. */
+static bool is_heard(uint32_t characteristic) {
+  host_os_enter(ble.monitor);
+  const bool is_locked = characteristic == CHARACTERISTIC_SESSION && ble.is_locked;
+  const bool is_it =
+      ble.state == BLE_ON && ble.is_connected && !ble.is_closing && !is_locked;
+  host_os_leave(ble.monitor);
+  return is_it;
+}
+
+/* False: it is answered with an error. */
 static bool take(uint32_t characteristic, const uint8_t *bytes, uint32_t size) {
+  if (!is_heard(characteristic)) {
+    return false;
+  }
   if (characteristic == CHARACTERISTIC_SESSION) {
     return ble_session_hear(bytes, size);
   }

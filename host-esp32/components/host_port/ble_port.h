@@ -38,6 +38,8 @@ struct ble_port {
   /* Guards what follows. Nobody waits for another task inside it. */
   struct host_os_monitor *monitor;
   enum ble_state state;
+  /* No handshake is heard. */
+  bool is_locked;
   bool is_connected;
   /* ble_disconnect has been accepted for this connection. */
   bool is_closing;

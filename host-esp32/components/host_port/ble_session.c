@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "ble_port.h"
+#include "esp_heap_caps.h"
 #include "esp_idf_version.h"
-#include "esp_log.h"
 #include "mbedtls/platform_util.h"
 #include "protocomm_security2.h"
 #include "psa/crypto.h"
@@ -34,7 +34,12 @@
 enum {
   SALT_BYTES = 16,
   VERIFIER_BYTES = 384,
+  /* Of the group of 3,072 bits. */
+  PUBLIC_KEY_BYTES = 384,
   PROOF_BYTES = 64,
+  /* Measured: 10,900 in all for the first step, on an ESP32-C3 without hardware for big numbers. */
+  HANDSHAKE_BYTES = 14336,
+  HANDSHAKE_BLOCK_BYTES = 4096,
   /* One central at a time, and protocomm's own number for none is -1. */
   SESSION_ID = 1,
   /* A packet grows by so much: parts are as large as a frame. */
@@ -164,25 +169,72 @@ void ble_session_forget(void) {
 
 /* ---- handshake ------------------------------------------------------------------------------ */
 
-/* Whether it is the central's proof: the step that tells a wrong one from bytes that are no
- * handshake, for protocomm answers both with the same error. */
-static bool is_proof(const uint8_t *request, uint32_t request_size) {
+/* What a central may send in a handshake. protocomm gets nothing else: most versions of it take the
+ * payload for what the type of the message says, whatever it is. */
+enum step { STEP_NONE, STEP_KEY, STEP_PROOF };
+
+/* RFC 5054, 2.5.4: a key that is 0 modulo the group's prime makes the shared secret 0, and whoever
+ * sends it needs no proof of possession. Before 5.5.5 and 6.0.2 ESP-IDF does not look. In 384 bytes
+ * only 0 and the prime are such; it begins with 64 ones, which a good key does by chance once in
+ * 2^64. */
+static bool is_public_key(const uint8_t *key, size_t size) {
+  bool is_zero = true;
+  bool is_prime = true;
+  for (size_t i = 0; i < size; i++) {
+    is_zero = is_zero && key[i] == 0;
+    is_prime = is_prime && (i >= 8 || key[i] == 0xFF);
+  }
+  return size == PUBLIC_KEY_BYTES && !is_zero && !is_prime;
+}
+
+static enum step step_of_payload(const Sec2Payload *payload) {
+  if (payload->msg == SEC2_MSG_TYPE__S2Session_Command0 &&
+      payload->payload_case == SEC2_PAYLOAD__PAYLOAD_SC0 && payload->sc0 != NULL) {
+    const ProtobufCBinaryData key = payload->sc0->client_pubkey;
+    return is_public_key(key.data, key.len) ? STEP_KEY : STEP_NONE;
+  }
+  if (payload->msg == SEC2_MSG_TYPE__S2Session_Command1 &&
+      payload->payload_case == SEC2_PAYLOAD__PAYLOAD_SC1 && payload->sc1 != NULL) {
+    return payload->sc1->client_proof.len == PROOF_BYTES ? STEP_PROOF : STEP_NONE;
+  }
+  return STEP_NONE;
+}
+
+static enum step step_of(const uint8_t *request, uint32_t request_size) {
   SessionData *data = session_data__unpack(NULL, request_size, request);
   if (data == NULL) {
-    return false;
+    return STEP_NONE;
   }
-  const Sec2Payload *payload = data->proto_case == SESSION_DATA__PROTO_SEC2 ? data->sec2 : NULL;
-  const bool is_it = payload != NULL && payload->msg == SEC2_MSG_TYPE__S2Session_Command1 &&
-                     payload->payload_case == SEC2_PAYLOAD__PAYLOAD_SC1 && payload->sc1 != NULL &&
-                     payload->sc1->client_proof.len == PROOF_BYTES;
+  const bool is_known = data->proto_case == SESSION_DATA__PROTO_SEC2 && data->sec2 != NULL;
+  const enum step step = is_known ? step_of_payload(data->sec2) : STEP_NONE;
   session_data__free_unpacked(data, NULL);
+  return step;
+}
+
+/* protocomm does not look whether its big numbers found memory, and some versions of it free twice
+ * what they could not use. */
+static bool has_memory(void) {
+  return heap_caps_get_free_size(MALLOC_CAP_8BIT) >= HANDSHAKE_BYTES &&
+         heap_caps_get_largest_free_block(MALLOC_CAP_8BIT) >= HANDSHAKE_BLOCK_BYTES;
+}
+
+static bool is_judging(void) {
+  host_os_enter(session.monitor);
+  const bool is_it = session.is_judging;
+  host_os_leave(session.monitor);
   return is_it;
+}
+
+static void set_judging(bool is_it) {
+  host_os_enter(session.monitor);
+  session.is_judging = is_it;
+  host_os_leave(session.monitor);
 }
 
 /* In the core's task, when it has seen the failure. */
 static void end_judging(void *context) {
   (void)context;
-  session.is_judging = false;
+  set_judging(false);
 }
 
 /* A central that has failed begins anew with its key, which is slow work: a second proof for the
@@ -190,9 +242,9 @@ static void end_judging(void *context) {
 static void fail(int32_t status) {
   (void)protocomm_security2.close_transport_session(session.handle, SESSION_ID);
   (void)protocomm_security2.new_transport_session(session.handle, SESSION_ID);
-  session.is_judging = true;
+  set_judging(true);
   if (!host_post_then(HOST_EVENT_KIND_BLE_SESSION, status, 0, NULL, 0, end_judging, NULL)) {
-    session.is_judging = false;
+    set_judging(false);
   }
 }
 
@@ -202,24 +254,34 @@ static void set_ready(bool is_ready) {
   host_os_leave(session.monitor);
 }
 
-bool ble_session_hear(const uint8_t *request, uint32_t request_size) {
-  if (!session.has_central || session.is_judging) {
-    return false;
-  }
+static bool take_step(const uint8_t *request, uint32_t request_size) {
   ssize_t size = 0;
-  set_ready(false);
-  forget_answer();
-  const bool is_last = is_proof(request, request_size);
   const esp_err_t error = protocomm_security2.security_req_handler(
       session.handle, &session.parameters, SESSION_ID, request, (ssize_t)request_size,
       &session.answer, &size, NULL);
   if (error != ESP_OK) {
     session.answer = NULL;
-    fail(is_last ? HOST_STATUS_REFUSED : HOST_STATUS_MALFORMED);
     return false;
   }
   session.answer_size = (uint32_t)size;
-  if (is_last) {
+  return true;
+}
+
+bool ble_session_hear(const uint8_t *request, uint32_t request_size) {
+  if (!session.has_central || is_judging()) {
+    return false;
+  }
+  set_ready(false);
+  forget_answer();
+  const enum step step = step_of(request, request_size);
+  if (step != STEP_NONE && !has_memory()) {
+    return false;
+  }
+  if (step == STEP_NONE || !take_step(request, request_size)) {
+    fail(step == STEP_PROOF ? HOST_STATUS_REFUSED : HOST_STATUS_MALFORMED);
+    return false;
+  }
+  if (step == STEP_PROOF) {
     set_ready(true);
     host_post(HOST_EVENT_KIND_BLE_SESSION, HOST_STATUS_OK, 0, NULL, 0);
   }

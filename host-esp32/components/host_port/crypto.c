@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mbedtls/platform_util.h"
 #include "port.h"
 #include "psa/crypto.h"
 #include "signing_request.h"
@@ -67,7 +68,7 @@ static int32_t write_request(const struct request *request, char *pem, uint32_t 
     result = signing_request_write(&signing, request->common_name, request->common_name_size, pem,
                                    key_bytes);
   }
-  memset(signing.private_key, 0, sizeof signing.private_key);
+  mbedtls_platform_zeroize(signing.private_key, sizeof signing.private_key);
   psa_destroy_key(key);
   return result;
 }
@@ -84,7 +85,7 @@ static void perform_request(struct worker_job *job) {
   } else {
     host_answer(HOST_EVENT_KIND_CRYPTO_CSR, HOST_STATUS_OK, (int32_t)key_bytes, pem,
                 (uint32_t)result);
-    memset(pem, 0, SIGNING_REQUEST_PEM_BYTES_MAX);
+    mbedtls_platform_zeroize(pem, SIGNING_REQUEST_PEM_BYTES_MAX);
   }
   free(pem);
 }

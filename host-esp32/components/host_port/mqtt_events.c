@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mbedtls/platform_util.h"
 #include "mqtt_port.h"
 
 struct mqtt_port mqtt;
@@ -53,7 +54,7 @@ void mqtt_free_credentials(void) {
   free(mqtt.ca);
   free(mqtt.certificate);
   if (mqtt.key != NULL) {
-    memset(mqtt.key, 0, strlen(mqtt.key));
+    mbedtls_platform_zeroize(mqtt.key, strlen(mqtt.key));
   }
   free(mqtt.key);
   mqtt.ca = mqtt.certificate = mqtt.key = NULL;

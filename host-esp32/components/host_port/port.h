@@ -63,6 +63,9 @@ struct tls_failure {
 };
 int32_t tls_status(const struct tls_failure *failure, int32_t *detail);
 
+/* Whether an error of mbedTLS says that memory ran out, in whichever layer. */
+bool tls_is_about_memory(int stack_error);
+
 /* SHA-256 and CRC-32 over slots. */
 extern const struct slot_hashes port_hashes;
 

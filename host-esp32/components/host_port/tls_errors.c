@@ -6,6 +6,7 @@
 #include "esp_tls_errors.h"
 #include "mbedtls/ssl.h"
 #include "port.h"
+#include "psa/crypto.h"
 
 /* The certificates of the caller, which mbedTLS could not read or put together. */
 static bool is_about_credentials(esp_err_t error) {
@@ -19,8 +20,8 @@ static bool is_about_credentials(esp_err_t error) {
   }
 }
 
-/* Memory ran out in some layer: numbers of two layers are added up (mbedtls/error.h). */
-static bool is_about_memory(int stack_error) {
+/* Numbers of two layers are added up in mbedTLS 3 (mbedtls/error.h); 4 has that of PSA. */
+bool tls_is_about_memory(int stack_error) {
   const int error = stack_error < 0 ? -stack_error : stack_error;
   const int low = error & 0x7F;
   switch (error & ~0x7F) {
@@ -31,7 +32,8 @@ static bool is_about_memory(int stack_error) {
     case 0x4D80: /* ECP */
       return true;
     default:
-      return low == 0x10 /* MPI */ || low == 0x6A /* ASN.1 */;
+      return error == -PSA_ERROR_INSUFFICIENT_MEMORY || low == 0x10 /* MPI */ ||
+             low == 0x6A /* ASN.1 */;
   }
 }
 
@@ -57,7 +59,7 @@ int32_t tls_status(const struct tls_failure *failure, int32_t *detail) {
   if (is_about_credentials(failure->last_error)) {
     return HOST_STATUS_CREDENTIALS_INVALID;
   }
-  if (is_about_memory(failure->stack_error)) {
+  if (tls_is_about_memory(failure->stack_error)) {
     return HOST_STATUS_IO_ERROR;
   }
   const int32_t connection = connection_status(failure);

@@ -11,6 +11,11 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
 
 int32_t host_ble_stop(void) { return HOST_STATUS_UNSUPPORTED; }
 
+int32_t host_ble_lock(uint32_t is_locked) {
+  (void)is_locked;
+  return HOST_STATUS_UNSUPPORTED;
+}
+
 int32_t host_ble_disconnect(void) { return HOST_STATUS_UNSUPPORTED; }
 
 int32_t host_ble_append(const uint8_t *part, uint32_t part_size, uint32_t is_first) {

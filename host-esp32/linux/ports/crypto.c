@@ -18,3 +18,9 @@ int32_t host_crypto_verify(const uint8_t *key, uint32_t key_size, const uint8_t 
   }
   return HOST_STATUS_UNSUPPORTED;
 }
+
+int32_t host_crypto_pair(uint32_t certificate_offset, uint32_t certificate_size,
+                         uint32_t key_offset, uint32_t key_size) {
+  (void)certificate_offset, (void)certificate_size, (void)key_offset, (void)key_size;
+  return HOST_STATUS_UNSUPPORTED;
+}

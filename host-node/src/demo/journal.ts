@@ -15,6 +15,9 @@ export class Journal {
   readonly observations: Observation[] = [];
   private readonly listeners = new Set<(observation: Observation) => void>();
 
+  /** `isConfigurable`: somebody is there to configure the device, so that mode Configuration ends. */
+  constructor(private readonly isConfigurable = false) {}
+
   readonly see = (observation: Observation): void => {
     this.observations.push(observation);
     for (const listener of [...this.listeners]) listener(observation);
@@ -69,7 +72,7 @@ export class Journal {
           return;
         }
         const stuck = this.since(mark)
-          .map(whyStuck)
+          .map((observation) => whyStuck(observation, this.isConfigurable))
           .find((why) => why !== null);
         if (stuck !== undefined && stuck !== null) fail(stuck);
       };

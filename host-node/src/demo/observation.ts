@@ -125,14 +125,14 @@ export function inShort(observation: Observation): string {
   }
 }
 
-/** Why the device will not go on by itself, or null when it may. */
-export function whyStuck(observation: Observation): string | null {
+/** Why the device will not go on, by itself or by being configured, or null when it may. */
+export function whyStuck(observation: Observation, isConfigurable: boolean): string | null {
   if (observation.type === "off" && observation.why !== "switch") {
     return `the device is off: ${observation.why}`;
   }
   if (observation.type !== "event") return null;
   const { event, value, text } = observation.event;
-  const isStuck = value === Mode.IDLE || value === Mode.CONFIGURATION;
+  const isStuck = value === Mode.IDLE || (value === Mode.CONFIGURATION && !isConfigurable);
   if (event !== Event.MODE_CHANGED || !isStuck) return null;
   return `the device stays in mode ${lowerWords(nameOf(Mode, value))}: ${text}`;
 }

@@ -5,6 +5,10 @@
 import { createPublicKey } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { USERNAME } from "../ble/central.js";
+import { SocketPeripheral } from "../ble/gatt_socket.js";
+import { SocketGatt } from "../ble/gatt_socket_client.js";
+import { verifierDocument } from "../ble/verifier_document.js";
 import { firmwareOf } from "../boot/flasher.js";
 import { type BuildResult, buildModule } from "../build.js";
 import type { Saying, Timeline } from "../cli/timeline.js";
@@ -21,6 +25,11 @@ export interface StageOptions {
   /** Path of the application's .ts file. */
   readonly application: string;
   readonly timeline?: Timeline;
+  /**
+   * A proof of possession: the device comes out of its box, with the verifier of this one and no
+   * other configuration, and is to be configured over its socket.
+   */
+  readonly proof?: string;
 }
 
 /** Version of the firmware that the device comes with; updates bring others. */
@@ -64,12 +73,16 @@ function keysIn(file: string): KeyPairPem {
 }
 
 export class Stage {
-  readonly journal = new Journal();
+  readonly journal: Journal;
   private module: Uint8Array | null = null;
   private currentCloud: LocalCloud | null = null;
   private currentDevice: Device | null = null;
+  private radio: SocketPeripheral | null = null;
+  /** Made once: a salt of its own makes each another document. */
+  private factoryDocument: string | null = null;
 
   constructor(private readonly options: StageOptions) {
+    this.journal = new Journal(options.proof !== undefined);
     mkdirSync(options.dir, { recursive: true });
     const { timeline } = options;
     if (timeline === undefined) return;
@@ -141,6 +154,32 @@ export class Stage {
     return this.currentCloud;
   }
 
+  /** Puts the socket up that the device has in place of a radio. */
+  async startRadio(): Promise<void> {
+    this.radio = await SocketPeripheral.listen(this.socket);
+  }
+
+  /** A phone connects to the device. */
+  connectPhone(): Promise<SocketGatt> {
+    return SocketGatt.connect(this.socket);
+  }
+
+  private get socket(): string {
+    return join(this.options.dir, "device.sock");
+  }
+
+  /** What the factory has built into the device. */
+  private get configuration(): string {
+    const { publicKey } = keysIn(this.keyFile);
+    const { proof } = this.options;
+    if (proof === undefined) return claimConfiguration(this.cloud, {}, { ota: { publicKey } });
+    this.factoryDocument ??= JSON.stringify({
+      ...verifierDocument(USERNAME, proof),
+      ota: { publicKey },
+    });
+    return this.factoryDocument;
+  }
+
   private get builtModule(): Uint8Array {
     if (this.module === null) throw new Error("the application has not been built");
     return this.module;
@@ -151,12 +190,12 @@ export class Stage {
    * updates have brought to it stays, as long as the application is the same.
    */
   startDevice(): Device {
-    const { publicKey } = keysIn(this.keyFile);
     const device = new Device({
       module: this.builtModule,
       version: FIRST_VERSION,
       flash: this.flashFile,
-      configuration: claimConfiguration(this.cloud, {}, { ota: { publicKey } }),
+      configuration: this.configuration,
+      ...(this.radio && { ble: this.radio }),
     });
     this.currentDevice = device;
     // First the line that says what happened, then whatever is concluded from it.
@@ -184,6 +223,7 @@ export class Stage {
   /** Power off and cloud down; the directory stays. */
   async close(): Promise<void> {
     this.stopDevice();
+    await this.radio?.close();
     await this.currentCloud?.close();
     this.currentCloud = null;
   }

@@ -1,7 +1,8 @@
 // The main job, step by step, each judged by what was observed: a device with blank flash boots,
 // provisions itself by claim, connects, talks both ways, loses its power, comes back without
 // provisioning anything, and takes updates (update_steps.ts). `npm start -- --once` runs this list;
-// a new ability adds its step here.
+// a new ability adds its step here. The way to configure a device over BLE is in
+// configure_steps.ts.
 
 import { isDeepStrictEqual } from "node:util";
 import { Event, JobStatus } from "../abi.js";
@@ -30,7 +31,7 @@ function activeCertificates({ stage, thing }: StepContext): string[] {
     .map((certificate) => certificate.id);
 }
 
-const build: Step = {
+export const build: Step = {
   name: "build",
   async run({ stage }) {
     const { stats, warnings } = await stage.build();
@@ -39,7 +40,7 @@ const build: Step = {
   },
 };
 
-const cloud: Step = {
+export const cloud: Step = {
   name: "cloud",
   async run({ stage }) {
     const { endpoint, port } = await stage.startCloud();
@@ -214,7 +215,7 @@ const job: Step = {
   },
 };
 
-const powerOff: Step = {
+export const powerOff: Step = {
   name: "power-off",
   async run({ stage, until, thing }) {
     stage.stopDevice();
@@ -227,7 +228,7 @@ const powerOff: Step = {
   },
 };
 
-const secondBoot: Step = {
+export const secondBoot: Step = {
   name: "second-boot",
   async run(context) {
     const { stage, until, mark, thing } = context;

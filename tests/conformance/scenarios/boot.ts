@@ -10,7 +10,7 @@ import {
 } from "../../node/support/identities.js";
 import { expectEvent, rest, type Scenario, type Stage } from "../scenario.js";
 
-const SECTORS = 10;
+const SECTORS = 16;
 /** Of the clock that a host gives: 32 bits. */
 const WRAP_MS = 2 ** 32;
 const application = "all";

@@ -66,10 +66,11 @@ export function activeCertificates(cloud: LocalCloud, thing: string): Certificat
 
 /** A device, and everything it has done so far. */
 export class Specimen {
-  readonly journal = new Journal();
+  readonly journal: Journal;
   readonly device: Device;
 
   constructor(options: DeviceOptions) {
+    this.journal = new Journal(options.ble !== undefined);
     this.device = new Device(options);
     watchDevice(this.device, this.journal.see);
   }

@@ -19,7 +19,7 @@
 /* Size of the inbox, the static buffer where the host puts an event's payload. */
 #define HOST_INBOX_BYTES 1536
 /* Linear memory the module may use on a chip: static data and heap together. */
-#define HOST_MEMORY_BYTES_MAX 32768
+#define HOST_MEMORY_BYTES_MAX 36864
 /* Erase unit of the records partition. */
 #define HOST_FLASH_SECTOR_BYTES 4096
 /* Program unit: offset and size of every flash_write are multiples of it, and no unit is
