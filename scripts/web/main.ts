@@ -1,5 +1,6 @@
-// Bundles the web page of `iot32 configure --web` into dist/: HTML and style sheet as they are, the
-// TypeScript as modules for browsers. What comes out is static, so that any web server will do.
+// Bundles the web page of `iot32 web` into dist/: HTML and style sheet as they are, the TypeScript as
+// one script for browsers. What comes out is static, so that any web server will do, and complete
+// once it is loaded, so that the network may be gone while a device is set up.
 // Types are checked before, by host-node/web/tsconfig.json, which knows browsers and no Node; here
 // they are only removed. Run by scripts/run.mjs whenever a source is newer than the output.
 
@@ -12,7 +13,7 @@ const PAGE = join(packageRoot, "host-node", "web", "configure");
 const OUTPUT = join(packageRoot, "dist", "host-node", "web", "configure");
 const STATIC = ["index.html", "style.css", "icon.svg"];
 
-// Names of chunks have a hash: those of an earlier build must not stay.
+// What an earlier build has left must not be served.
 rmSync(OUTPUT, { recursive: true, force: true });
 mkdirSync(OUTPUT, { recursive: true });
 for (const name of STATIC) cpSync(join(PAGE, name), join(OUTPUT, name));
@@ -20,14 +21,12 @@ await build({
   entryPoints: [join(PAGE, "main.ts")],
   outdir: OUTPUT,
   bundle: true,
-  // Reading certificates takes a library that is larger than all the rest; it comes when it is needed.
-  splitting: true,
-  format: "esm",
+  // Not a module: those cannot be loaded from a file, by a page that was opened with a double click.
+  format: "iife",
   platform: "browser",
   // Web Bluetooth is nowhere older than this.
   target: "chrome100",
   minify: true,
-  sourcemap: true,
   legalComments: "linked",
   logLevel: "warning",
 });

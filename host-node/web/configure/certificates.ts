@@ -1,5 +1,4 @@
-// Reads certificates, to say what a file is. In a module of its own, loaded with the first file,
-// because its library is larger than the rest of the page together.
+// Reads certificates, to say what a file is.
 
 import "reflect-metadata";
 import { BasicConstraintsExtension, X509Certificate } from "@peculiar/x509";

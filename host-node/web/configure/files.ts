@@ -2,6 +2,8 @@
 // for one device, and two of them are not needed; whoever drops all five must be fine. Nothing that
 // is read here leaves the page, except to the device.
 
+import { readCertificate } from "./certificates.js";
+
 /** What of a configuration a file brings. */
 export type Piece = "rootCa" | "certificate" | "privateKey" | "document";
 
@@ -53,8 +55,7 @@ interface Block {
   readonly pem: string;
 }
 
-async function certificateIn(file: string, blocks: readonly Block[]): Promise<Recognized> {
-  const { readCertificate } = await import("./certificates.js");
+function certificateIn(file: string, blocks: readonly Block[]): Recognized {
   const content = `${blocks.map(({ pem }) => pem).join("\n")}\n`;
   try {
     const { isAuthority, name, notAfter } = readCertificate(blocks[0]!.pem);
@@ -83,11 +84,11 @@ function keyIn(file: string, { label, pem }: Block): Recognized {
   return { file, piece: "privateKey", text: kind, content: `${pem}\n` };
 }
 
-async function piecesOfPem(file: string, blocks: readonly Block[]): Promise<Recognized[]> {
+function piecesOfPem(file: string, blocks: readonly Block[]): Recognized[] {
   const certificates = blocks.filter(({ label }) => label === "CERTIFICATE");
   const key = blocks.find(({ label }) => label.endsWith("PRIVATE KEY"));
   const found: Recognized[] = [];
-  if (certificates.length > 0) found.push(await certificateIn(file, certificates));
+  if (certificates.length > 0) found.push(certificateIn(file, certificates));
   if (key !== undefined) found.push(keyIn(file, key));
   if (found.length > 0) return found;
   const label = blocks[0]!.label.toLowerCase();
@@ -97,7 +98,7 @@ async function piecesOfPem(file: string, blocks: readonly Block[]): Promise<Reco
 const isTooLong = ({ piece, content }: Recognized): boolean =>
   piece !== "document" && content.length > PEM_BYTES_MAX;
 
-async function recognizeText(file: string, text: string): Promise<Recognized[]> {
+function recognizeText(file: string, text: string): Recognized[] {
   if (isDocument(text)) {
     return [{ file, piece: "document", text: "Configuration document", content: text }];
   }
@@ -110,7 +111,7 @@ async function recognizeText(file: string, text: string): Promise<Recognized[]> 
 /** What is in a file; more than one thing when certificate and key stand in the same. */
 export async function recognize(file: File): Promise<Recognized[]> {
   if (file.size > FILE_BYTES_MAX) return [useless(file.name, "Not used: it is too large")];
-  const found = await recognizeText(file.name, await file.text());
+  const found = recognizeText(file.name, await file.text());
   return found.map((piece) =>
     isTooLong(piece) ? useless(file.name, "Not used: longer than the device can keep") : piece,
   );

@@ -1,6 +1,6 @@
-// A radio for devices of host-node whose central is a web page in Chromium: the emulated adapter that
-// its DevTools protocol has (domain BluetoothEmulation), as a Peripheral. The page is the one that
-// ships; chooser, permissions and GATT are Chromium's own.
+// A radio for devices of host-node whose central is a web page in Chromium: the emulated adapter of
+// its DevTools protocol (domain BluetoothEmulation), as a Peripheral. The page is the one that ships;
+// chooser, permissions and GATT are Chromium's own.
 //
 // Three things that domain cannot do, up to Chromium 156, so a hook in the page does exactly these:
 // - It delivers no notifications: subscribing is reported, but there is no command to send a value
@@ -9,10 +9,13 @@
 // - It does not report that the page disconnects, so disconnect() says so.
 // - It thinks itself connected then still, and would answer the next connect() on its own. So that
 //   waits until the bridge has ended the emulated connection, too.
+// And it loses a disconnection that comes while the page reads or writes, so the device's end of the
+// connection waits here until the page asks for nothing.
 
 /// <reference types="web-bluetooth" />
 
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Browser, CDPSession, Page, Protocol } from "puppeteer-core";
 import type {
   Characteristic,
@@ -31,6 +34,7 @@ const SUCCESS = 0;
 /** HCI: the connection could not be established. ATT: unlikely error. */
 const NOT_ESTABLISHED = 0x3e;
 const UNLIKELY_ERROR = 0x0e;
+const QUIET_MS = 40;
 
 type Operation = Protocol.BluetoothEmulation.CharacteristicOperationReceivedEvent;
 
@@ -79,12 +83,17 @@ export class WebBluetoothBridge implements Peripheral {
   private listener: PeripheralListener | null = null;
   private name = "";
   private isKnown = false;
-  private isConnected = false;
+  /** Who has the connection; a device that has restarted since is another one. */
+  private connected: PeripheralListener | null = null;
   private readonly characteristics = new Map<string, Characteristic>();
   private readonly values = new Map<Characteristic, Uint8Array>();
   /** Commands to the browser, one after the other, as the device gave them. */
   private turn: Promise<unknown> = Promise.resolve();
   private problem: unknown = null;
+  private isClosed = false;
+  /** When the page last asked for something. */
+  private askedAt_ms = 0;
+  private ending: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly page: Page,
@@ -98,6 +107,7 @@ export class WebBluetoothBridge implements Peripheral {
     await session.send("BluetoothEmulation.enable", { state: "powered-on", leSupported: true });
     session.on("BluetoothEmulation.gattOperationReceived", ({ type }) => bridge.operate(type));
     session.on("BluetoothEmulation.characteristicOperationReceived", (operation) => {
+      bridge.askedAt_ms = Date.now();
       bridge.inTurn(() => bridge.access(operation));
     });
     await page.exposeFunction("iot32Left", () => bridge.left());
@@ -107,6 +117,7 @@ export class WebBluetoothBridge implements Peripheral {
 
   /** All that the device has done is known to the browser. */
   async settled(): Promise<void> {
+    await this.ending;
     await this.turn;
   }
 
@@ -115,9 +126,12 @@ export class WebBluetoothBridge implements Peripheral {
     await this.browser.send("BluetoothEmulation.setSimulatedCentralState", { state });
   }
 
+  /** What the page still asks for then is of no interest. */
   async close(): Promise<void> {
     this.listener = null;
-    await this.turn;
+    this.isClosed = true;
+    this.browser.removeAllListeners();
+    await this.settled();
     await this.browser.send("BluetoothEmulation.disable");
     await this.browser.detach();
     if (this.problem !== null) throw this.problem;
@@ -134,13 +148,11 @@ export class WebBluetoothBridge implements Peripheral {
 
   stop(): void {
     this.listener = null;
-    this.inTurn(() => this.end());
+    this.ending = this.endInQuiet();
   }
 
   disconnect(): void {
-    this.inTurn(async () => {
-      if (await this.end()) this.listener?.onDisconnect();
-    });
+    this.ending = this.endInQuiet();
   }
 
   setValue(characteristic: Characteristic, value: Uint8Array): void {
@@ -152,7 +164,7 @@ export class WebBluetoothBridge implements Peripheral {
     const [, uuid] = CHARACTERISTIC_UUIDS.find(([number]) => number === characteristic)!;
     const base64 = Buffer.from(value).toString("base64");
     this.inTurn(async () => {
-      if (!this.isConnected) return;
+      if (this.connected === null) return;
       await this.page.evaluate(`iot32Notify(${JSON.stringify(uuid)}, ${JSON.stringify(base64)})`);
     });
   }
@@ -173,29 +185,30 @@ export class WebBluetoothBridge implements Peripheral {
   private async accept(): Promise<void> {
     await this.addService();
     this.values.clear();
-    this.isConnected = true;
-    this.listener?.onConnect(MTU);
+    this.connected = this.listener;
+    this.connected?.onConnect(MTU);
   }
 
   private async access({ characteristicId, type, data }: Operation): Promise<void> {
     const characteristic = this.characteristics.get(characteristicId);
     assert.ok(characteristic !== undefined, `an operation on ${characteristicId}`);
     const answer = { characteristicId, type, code: SUCCESS };
-    if (type === "read") {
+    const { connected } = this;
+    if (connected === null || connected !== this.listener) {
+      answer.code = UNLIKELY_ERROR;
+    } else if (type === "read") {
       const value = Buffer.from(this.values.get(characteristic) ?? []).toString("base64");
       Object.assign(answer, { data: value });
     } else if (type === "write") {
-      const isTaken = this.listener?.onWrite(characteristic, Buffer.from(data ?? "", "base64"));
-      if (isTaken === false) answer.code = UNLIKELY_ERROR;
+      const isTaken = connected.onWrite(characteristic, Buffer.from(data ?? "", "base64"));
+      if (!isTaken) answer.code = UNLIKELY_ERROR;
     }
     await this.browser.send("BluetoothEmulation.simulateCharacteristicOperationResponse", answer);
   }
 
   /** The page disconnects; resolves when the next connection can be made. */
   private async left(): Promise<void> {
-    await this.inTurn(async () => {
-      if (await this.end()) this.listener?.onDisconnect();
-    });
+    await this.inTurn(() => this.end());
   }
 
   // ---- commands --------------------------------------------------------------------------------
@@ -227,17 +240,24 @@ export class WebBluetoothBridge implements Peripheral {
     }
   }
 
-  /** Whether there was a connection to end. */
-  private async end(): Promise<boolean> {
-    if (!this.isConnected) return false;
-    this.isConnected = false;
+  private async end(): Promise<void> {
+    const { connected } = this;
+    if (connected === null) return;
+    this.connected = null;
     await this.browser.send("BluetoothEmulation.simulateGATTDisconnection", { address: ADDRESS });
-    return true;
+    if (connected === this.listener) connected.onDisconnect();
+  }
+
+  private async endInQuiet(): Promise<void> {
+    while (this.connected !== null && Date.now() - this.askedAt_ms < QUIET_MS) {
+      await pause(QUIET_MS);
+    }
+    await this.inTurn(() => this.end());
   }
 
   private inTurn(act: () => Promise<unknown>): Promise<unknown> {
     const done = this.turn.then(act).catch((error: unknown) => {
-      this.problem ??= error;
+      if (!this.isClosed) this.problem ??= error;
     });
     this.turn = done;
     return done;
