@@ -11,7 +11,7 @@ import { packageRoot } from "../../host-node/src/package_root.js";
 
 const PAGE = join(packageRoot, "host-node", "web", "configure");
 const OUTPUT = join(packageRoot, "dist", "host-node", "web", "configure");
-const STATIC = ["index.html", "style.css", "icon.svg"];
+const STATIC = ["index.html", "style.css", "parts.css", "icon.svg"];
 
 // What an earlier build has left must not be served.
 rmSync(OUTPUT, { recursive: true, force: true });

@@ -34,6 +34,8 @@ const PROOF = "abcd1234";
 /** What the device has from the factory: the verifier of its proof of possession. */
 const FACTORY = JSON.stringify(verifierDocument(USERNAME, PROOF));
 const CLOCK_FACTOR = 4;
+/** So many in a row lock the device, for 30 s the first time. */
+const WRONG_PROOFS = 3;
 const [HOME] = DEFAULT_NETWORKS as [Network];
 const NEIGHBOUR: Network = { ssid: "neighbour", password: "not ours at all", rssi: -80 };
 
@@ -184,13 +186,20 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await expectNoTrace(specimen, [PROOF, HOME.password, claim.privateKey.split("\n")[3]]);
   });
 
-  test("each thing that is wrong is said, and corrected without entering the rest again", async () => {
+  test("wrong proofs are said, and then for how long the device is locked", async () => {
     const specimen = await unbox();
     await page.findDevice();
-    await prove("wrong");
-    await page.sees("The proof of possession is wrong.");
-    await prove();
-    await page.isAt("Wi-Fi");
+    for (let i = 0; i < WRONG_PROOFS; i++) {
+      await prove("wrong");
+      await page.sees("The proof of possession is wrong.");
+    }
+    await page.sees(/locked.* You can try again in [23]\d seconds/);
+    assert.equal(specimen.device.mode, Mode.CONFIGURATION);
+  });
+
+  test("each thing that is wrong is said, and corrected without entering the rest again", async () => {
+    const specimen = await unbox();
+    await openSession();
     await chooseHome("wrong password");
     await enterEndpoint();
     const files = await filesOf("pump-8");
@@ -201,13 +210,13 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await apply();
 
     await page.isAt("The device refuses this configuration");
-    console.log(await page.text());
+    await page.sees("Certificate and private key do not belong together");
     await page.press("Correct the AWS part");
     await page.giveFiles({ ...files, "AmazonRootCA1.pem": stranger.certificatePem });
     await apply();
 
     await page.isAt("The device could not join the network");
-    console.log(await page.text());
+    await page.sees("The network refuses the password.");
     await page.press("Correct the Wi-Fi");
     await page.sees("The network refuses the password.");
     await page.choose("Another network By its name");
@@ -217,14 +226,14 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await apply();
 
     await page.isAt("The device could not join the network");
-    console.log(await page.text());
+    await page.sees("The device finds no network of that name.");
     await page.press("Correct the Wi-Fi");
     await page.sees("The device finds no network of that name.");
     await chooseHome();
     await apply();
 
     await page.isAt("The device could not connect to AWS");
-    console.log(await page.text());
+    await page.sees("The endpoint's certificate does not fit the root CA.");
     await page.press("Correct the AWS part");
     await page.giveFiles(others);
     const [certificate] = activeCertificates(cloud, "pump-9");
@@ -232,7 +241,7 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await apply();
 
     await page.isAt("The device could not connect to AWS");
-    console.log(await page.text());
+    await page.sees("The endpoint knows the certificate and refuses the connection.");
     assert.equal(specimen.device.mode, Mode.CONFIGURATION);
     assert.equal(specimen.count(Event.MQTT_CONNECTED), 0);
     await page.press("Correct the AWS part");

@@ -5,7 +5,7 @@
 import { SetupStep } from "../../src/abi.js";
 import { configure, type Progress, type SetupOutcome } from "../../src/ble/setup.js";
 import type { JsonObject } from "./document.js";
-import { announce, buttonOf, byId, create, setShown, setText, whileBusy } from "./dom.js";
+import { announce, badge, buttonOf, byId, create, setShown, setText, whileBusy } from "./dom.js";
 import { type Correction, type Failure, failureOf } from "./failure.js";
 import type { Wizard } from "./wizard.js";
 
@@ -34,6 +34,12 @@ function stageOf({ phase, step }: Progress, before: number): number {
   if (phase === "restart") return Math.max(before, TRY);
   if (phase === "reconnect") return Math.max(before, REPORT);
   return before;
+}
+
+/** 75,000 is "1:15". */
+function shownSpan(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
@@ -65,6 +71,8 @@ export class ApplyStep {
   private readonly facts = new Map<number, string>();
   private document: JsonObject = {};
   private abort: AbortController | null = null;
+  private leftAt_ms = 0;
+  private ticking: number | undefined;
 
   constructor(
     private readonly wizard: Wizard,
@@ -79,14 +87,19 @@ export class ApplyStep {
     void this.run(this.document);
   }
 
+  /** The document has secrets in it. */
+  forget(): void {
+    this.document = {};
+  }
+
   async run(document: JsonObject): Promise<void> {
     const { session } = this.wizard.open;
     this.document = document;
     this.stage = SEND;
     this.facts.clear();
     this.abort = new AbortController();
-    setShown("progress-away", false);
-    this.render("now");
+    this.showAway(false);
+    this.render();
     this.wizard.show("progress");
     const { signal } = this.abort;
     try {
@@ -102,15 +115,30 @@ export class ApplyStep {
     } catch (error) {
       if (signal.aborted) this.wizard.show("review");
       else this.ended(badEnd(failureOf(error)));
+    } finally {
+      this.showAway(false);
     }
   }
 
+  /** How long the device is away, once it is. */
+  private showAway(isAway: boolean): void {
+    clearInterval(this.ticking);
+    setShown("progress-away", isAway);
+    if (!isAway) return;
+    this.leftAt_ms = Date.now();
+    const tick = (): void => setText("away-time", shownSpan(Date.now() - this.leftAt_ms));
+    this.ticking = setInterval(tick, 1000);
+    tick();
+  }
+
   private heard(progress: Progress): void {
+    // That it is back is said once it has let us in.
+    if (progress.phase === "session" && this.stage >= TRY) return;
     this.stage = stageOf(progress, this.stage);
     this.facts.set(this.stage, sentence(progress.text));
-    setShown("progress-away", progress.phase === "restart");
+    this.showAway(progress.phase === "restart");
     announce(sentence(progress.text));
-    this.render("now");
+    this.render();
   }
 
   private async findAgain(): Promise<void> {
@@ -120,10 +148,11 @@ export class ApplyStep {
     ).catch(() => {});
   }
 
-  private render(current: "now" | "failed"): void {
+  private render(): void {
     const rows = STAGES.map((name, index) => {
-      const state = index < this.stage ? "done" : index === this.stage ? current : "waiting";
+      const state = index < this.stage ? "done" : index === this.stage ? "now" : "waiting";
       const row = create("li", { children: [name] });
+      if (state === "done") row.prepend(badge("tick"));
       row.setAttribute("data-state", state);
       if (state === "now") row.setAttribute("aria-current", "step");
       if (state === "done") row.append(create("span", { class: "hidden-text", text: " (done)" }));

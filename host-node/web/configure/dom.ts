@@ -53,6 +53,10 @@ export function drawing(name: string): SVGSVGElement {
   return image;
 }
 
+/** How something fares, at a glance. */
+export const badge = (name: string): HTMLElement =>
+  create("span", { class: "badge", children: [drawing(name)] });
+
 /** Says what is wrong with a field, beside it; an empty text takes it back. */
 export function setFieldError(id: string, text: string): void {
   setText(`${id}-error`, text);

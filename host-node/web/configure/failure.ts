@@ -60,10 +60,15 @@ function correctionOf({ code, step, status }: SetupFailure): Correction {
   return BY_STATUS[status] ?? at("aws.endpoint");
 }
 
+const OF_DOCUMENT: readonly BleCode[] = [
+  BleCode.INVALID_JSON,
+  BleCode.MISSING_ELEMENTS,
+  BleCode.FAILED,
+];
+
 /** The device names a field of the document that it refuses. */
 function refusedField({ reason, code, text }: CentralError): Correction | null {
-  const isOfDocument = code === BleCode.INVALID_JSON || code === BleCode.MISSING_ELEMENTS;
-  if (reason !== "device" || !isOfDocument) return null;
+  if (reason !== "device" || code === null || !OF_DOCUMENT.includes(code)) return null;
   const field = /\b(?:wifi|aws|thing|claim|ota|ble)\.\w+/.exec(text)?.[0];
   return field === undefined ? null : at(field);
 }

@@ -2,8 +2,10 @@
 // later one counts, and the other goes: whoever drops a file again means to replace it.
 
 import type { PieceNames } from "./document.js";
-import { announce, byId, create, inputOf, setShown } from "./dom.js";
+import { announce, badge, byId, create, inputOf, setShown } from "./dom.js";
 import { otherwise, type Piece, type Recognized, recognize } from "./files.js";
+
+const BADGES = { used: "tick", unneeded: "dash", useless: "cross" } as const;
 
 export class FileList {
   private files: Recognized[] = [];
@@ -86,26 +88,31 @@ export class FileList {
   }
 
   private rowOf(recognized: Recognized): HTMLElement {
-    const { file, piece, text } = recognized;
-    const taken = create("span", { class: piece === null ? "taken useless" : "taken", text });
-    const other = otherwise(recognized);
-    const buttons = [
-      this.buttonOf("Remove", `Remove ${file}`, () => {
-        this.files = this.files.filter((each) => each !== recognized);
-        this.render();
-      }),
-    ];
-    if (other !== null) {
-      const name = `Use as ${other.piece === "rootCa" ? "root CA" : "certificate"}`;
-      buttons.unshift(this.buttonOf(name, `${name}: ${file}`, () => this.put([other])));
-    }
-    return create("li", {
+    const { file, piece, text, isUnneeded = false } = recognized;
+    const state = piece !== null ? "used" : isUnneeded ? "unneeded" : "useless";
+    const row = create("li", {
       children: [
-        taken,
+        badge(BADGES[state]),
+        create("span", { class: "taken", text }),
         create("span", { class: "name", text: file }),
-        create("span", { class: "buttons", children: buttons }),
+        create("span", { class: "buttons", children: this.buttonsOf(recognized) }),
       ],
     });
+    row.setAttribute("data-state", state);
+    return row;
+  }
+
+  private buttonsOf(recognized: Recognized): HTMLElement[] {
+    const { file } = recognized;
+    const remove = this.buttonOf("Remove", `Remove ${file}`, () => {
+      this.files = this.files.filter((each) => each !== recognized);
+      this.render();
+    });
+    const other = otherwise(recognized);
+    // Beside one that is surely that, it is surely not.
+    if (other === null || this.content(other.piece!) !== "") return [remove];
+    const name = `Use as ${other.piece === "rootCa" ? "root CA" : "certificate"}`;
+    return [this.buttonOf(name, `${name}: ${file}`, () => this.put([other])), remove];
   }
 
   private buttonOf(text: string, label: string, act: () => void): HTMLButtonElement {

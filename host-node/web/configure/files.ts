@@ -11,6 +11,10 @@ export interface Recognized {
   readonly file: string;
   /** Null: of no use, and `text` says why. */
   readonly piece: Piece | null;
+  /** AWS hands it out, and a device does not want it: nothing is wrong. */
+  readonly isUnneeded?: boolean;
+  /** It could be a root CA as well as a device's own: it may sign others. */
+  readonly isAmbiguous?: boolean;
   /** What it was taken for, for a person. */
   readonly text: string;
   /** PEM, or the document; empty when it is of no use. */
@@ -24,8 +28,8 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
 /** What a certificate is cannot always be seen in it; then a person says that it is the other. */
 export function otherwise(recognized: Recognized): Recognized | null {
-  const { piece, text } = recognized;
-  if (piece !== "rootCa" && piece !== "certificate") return null;
+  const { piece, text, isAmbiguous = false } = recognized;
+  if (!isAmbiguous) return null;
   const other = piece === "rootCa" ? "certificate" : "rootCa";
   const words = text.replace(/^[^:]*/, other === "rootCa" ? "Root CA" : "Certificate");
   return { ...recognized, piece: other, text: words };
@@ -67,6 +71,7 @@ function certificateIn(file: string, blocks: readonly Block[]): Recognized {
       piece: isAuthority ? "rootCa" : "certificate",
       text: `${kind}: ${name}${more}, ${end} ${shownDate(notAfter)}`,
       content,
+      isAmbiguous: isAuthority,
     };
   } catch {
     return useless(file, "Not used: this certificate cannot be read");
@@ -92,7 +97,7 @@ function piecesOfPem(file: string, blocks: readonly Block[]): Recognized[] {
   if (key !== undefined) found.push(keyIn(file, key));
   if (found.length > 0) return found;
   const label = blocks[0]!.label.toLowerCase();
-  return [useless(file, `Not needed: ${label}`)];
+  return [{ ...useless(file, `Not needed: ${label}`), isUnneeded: true }];
 }
 
 const isTooLong = ({ piece, content }: Recognized): boolean =>

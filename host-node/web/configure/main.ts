@@ -1,5 +1,5 @@
 // The page that sets a device up: its steps, and what leads from one to the next. Nothing that is
-// entered is kept anywhere but in the fields, which are emptied for the next device.
+// entered is kept anywhere but in the fields, which are emptied as soon as the device has it.
 
 import { ApplyStep, type End, showEnd } from "./apply_step.js";
 import { CloudStep } from "./cloud_step.js";
@@ -16,7 +16,17 @@ let end: End | null = null;
 
 function showLast(last: End): void {
   end = last;
+  if (last.isGood) forget();
   showEnd(wizard, last);
+}
+
+function forget(): void {
+  network.forget();
+  cloud.forget();
+  apply.forget();
+  inputOf("proof-text").value = "";
+  wizard.session = null;
+  wizard.present = null;
 }
 
 const goodEnd = (title: string, text: string): End => ({
@@ -51,11 +61,7 @@ buttonOf("end-correct").addEventListener("click", () => {
 });
 buttonOf("end-retry").addEventListener("click", () => apply.again());
 buttonOf("end-other").addEventListener("click", () => {
-  network.forget();
-  cloud.forget();
-  inputOf("proof-text").value = "";
-  wizard.session = null;
-  wizard.present = null;
+  forget();
   wizard.device = null;
   wizard.show("find");
 });
