@@ -16,7 +16,14 @@ const ELSEWHERE = {
 };
 const TASKS = ["start", "test", "size", "bench", "build", "firmware", "tidy"];
 const NAMES = [...TASKS, ...Object.keys(ELSEWHERE)];
-const SOURCES = ["host-node/src", "scripts", "tests/node", "tests/conformance", "tsconfig.json"];
+const SOURCES = [
+  "host-node/src",
+  "host-node/web",
+  "scripts",
+  "tests/node",
+  "tests/conformance",
+  "tsconfig.json",
+];
 const NODE_MAJOR_MIN = 20;
 
 function fail(message) {
@@ -64,13 +71,15 @@ function newest(path) {
   return Math.max(stat.mtimeMs, ...inside);
 }
 
-/** Compiles host-node, scripts and tests into dist/. */
+/** Compiles host-node, scripts and tests into dist/, and bundles the web page. */
 function compile() {
   const stamp = join(root, "dist", ".compiled");
   const sourcesMs = Math.max(...SOURCES.map((path) => newest(join(root, path))));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > sourcesMs) return;
   process.stderr.write("Compiling ...\n");
   run("npx", ["tsc", "-p", "tsconfig.json"]);
+  run("npx", ["tsc", "-p", "host-node/web/tsconfig.json"]);
+  run(process.execPath, ["dist/scripts/web/main.js"]);
   mkdirSync(join(root, "dist"), { recursive: true });
   writeFileSync(stamp, "");
 }

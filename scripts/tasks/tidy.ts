@@ -92,6 +92,7 @@ const core = files("assembly", [".ts"]);
 const all = [
   ...core,
   ...files("host-node/src", [".ts"]),
+  ...files("host-node/web", [".ts", ".css", ".html"]),
   ...files("scripts", [".ts", ".mjs"]),
   ...files("tests", [".ts"]),
   ...files("host-esp32", [".c", ".h"]),

@@ -35,6 +35,13 @@ const forSeconds = (seconds: number): string =>
 
 const inBrackets = (text: string): string => (text === "" ? "" : ` (${text})`);
 
+/** What the device names when certificate and key were compared, and are no pair. */
+const PAIRS: readonly string[] = ["thing.privateKey", "claim.privateKey"];
+const NO_PAIR = "Certificate and private key do not belong together, or one of them cannot be read";
+
+const couldNot = (text: string): string =>
+  `The device could not do it${text === "" ? "" : `: ${text}`}.`;
+
 /** An answer that is no. */
 function wordsOfCode(code: BleCode | null, text: string): string {
   switch (code) {
@@ -50,8 +57,12 @@ function wordsOfCode(code: BleCode | null, text: string): string {
       return "The configuration is too large for the device.";
     case BleCode.ACCESS_DENIED:
       return "The device does not allow this. Connect again.";
+    case BleCode.FAILED:
+      return PAIRS.includes(text)
+        ? `${NO_PAIR} (${text}). Take both from the same download of AWS.`
+        : couldNot(text);
     default:
-      return `The device could not do it${text === "" ? "" : `: ${text}`}.`;
+      return couldNot(text);
   }
 }
 
@@ -144,17 +155,17 @@ const OF_JOINING: Sentences = {
 const OF_ENDPOINT: Sentences = {
   ...OF_JOINING,
   [Status.NAME_NOT_RESOLVED]:
-    "The endpoint's name has no address. Check aws.endpoint, and that the network leads to the internet.",
+    "The endpoint's name has no address. Check how it is written, and that the network leads to the internet.",
   [Status.UNREACHABLE]:
     "The endpoint cannot be reached. A firewall may block its port; port 443 may work instead of 8883.",
   [Status.TLS_SERVER_REFUSED]:
-    "The endpoint's certificate does not fit aws.rootCa. Check both; AWS is verified with Amazon Root CA 1.",
+    "The endpoint's certificate does not fit the root CA. Check both; AWS is verified with Amazon Root CA 1.",
   [Status.TLS_CLIENT_REFUSED]:
     "The endpoint refuses the certificate. Check that it is active in AWS IoT, and of this account and region.",
   [Status.CREDENTIALS_INVALID]:
     "Root CA, certificate or private key cannot be used, or certificate and key do not belong together.",
   [Status.MQTT_REFUSED]:
-    "The endpoint knows the certificate and refuses the connection. Check the policy: it must allow iot:Connect for this client.",
+    "The endpoint knows the certificate and refuses the connection. Check that the certificate is active, and its policy: it must allow iot:Connect for this client.",
   [Status.KEEP_ALIVE_TIMEOUT]: "The endpoint stopped answering. Look at the network.",
   [Status.CONNECTION_LOST]:
     "The endpoint ends the connection again and again. Check the policy, and that no other device has this thing name.",

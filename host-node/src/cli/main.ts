@@ -17,6 +17,7 @@ import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
 import { verifierCommand } from "./verifier.js";
+import { webCommand } from "./web.js";
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
   version: string;
@@ -38,7 +39,8 @@ const program = new Command("iot32")
   .addCommand(jobCommand())
   .addCommand(otaCommand())
   .addCommand(thingCommand())
-  .addCommand(groupCommand());
+  .addCommand(groupCommand())
+  .addCommand(webCommand());
 
 try {
   await program.parseAsync();
