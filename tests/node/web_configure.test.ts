@@ -1,14 +1,16 @@
 // The web page that sets devices up, as it ships: built, served, and in headless Chromium, whose
 // emulated Bluetooth leads to a device (support/web_bluetooth_bridge.ts). Chooser, permissions and
-// GATT are the browser's own; what the device answers is of docs/BLE.md.
+// GATT are the browser's own; the device is one of docs/BLE.md that answers what a test wants.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import type { Browser } from "puppeteer-core";
 import { BleCode, SetupStep, Status } from "../../host-node/src/abi.js";
 import type { Peripheral } from "../../host-node/src/ble/peripheral.js";
 import { CertificateAuthority } from "../../host-node/src/cloud/ca.js";
-import { type PageServer, servePage } from "../../host-node/src/web/server.js";
+import { PAGE_DIRECTORY, type PageServer, servePage } from "../../host-node/src/web/server.js";
 import { identities } from "./support/identities.js";
 import {
   CHROMIUM,
@@ -74,10 +76,7 @@ interface Behaviour {
   readonly refusal?: Reply;
 }
 
-/**
- * The device of a test. A device of host-node hangs on the same radio: new Device({ ..., ble:
- * { peripheral } }), with a proof of possession, a network and a cloud of its own.
- */
+/** The device of a test. With a core, and a cloud: e2e_web.test.ts. */
 function deviceOn(peripheral: Peripheral, behaviour: Behaviour = {}): SetupPeer {
   const { read = {}, outcomes = [ONLINE], isPrompt = false, refusal } = behaviour;
   const peer = new SetupPeer(peripheral);
@@ -174,8 +173,11 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await page?.close();
   });
 
-  async function open(behaviour: Behaviour = {}, options: PageOptions = {}): Promise<void> {
-    page = await SetupPage.open(browser, server.url, options);
+  async function open(
+    behaviour: Behaviour = {},
+    options: PageOptions & { url?: string } = {},
+  ): Promise<void> {
+    page = await SetupPage.open(browser, options.url ?? server.url, options);
     peer = deviceOn(page.bridge, behaviour);
     await page.bridge.settled();
   }
@@ -185,14 +187,16 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await page.press("Continue");
   }
 
-  async function openWithSession(behaviour?: Behaviour, options?: PageOptions): Promise<void> {
-    await open(behaviour, options);
+  async function openWithSession(...args: Parameters<typeof open>): Promise<void> {
+    await open(...args);
     await page.findDevice();
     await page.isAt("Prove that the device is yours");
     await prove();
     await page.isAt("Wi-Fi");
   }
 
+  const CLAIM =
+    "A claim certificate With it the device gets its own from AWS, by a provisioning template";
   const NETWORK = `${SSID} , with password, signal strong`;
 
   async function chooseNetwork(password = PASSWORD): Promise<void> {
@@ -248,9 +252,7 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await page.enter("Endpoint", `https://${ENDPOINT}/`);
     await page.enter("Port", "443");
     await giveFiles();
-    await page.choose(
-      "A claim certificate With it the device gets its own from AWS, by a provisioning template",
-    );
+    await page.choose(CLAIM);
     await page.enter("Name of the provisioning template", "fleet");
     await page.press("Continue");
     await page.isAt("Review");
@@ -423,6 +425,101 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await page.sees("Root CA: iot32 local cloud CA");
   });
 
+  for (const [what, text, words] of [
+    ["is_no_pem", "a letter", "Not used: neither PEM nor a configuration document"],
+    ["is_binary", "0\0\x01", "Not used: it is binary; PEM is text"],
+    ["is_cut_off", "-----BEGIN CERTIFICATE-----\nMIIC", "Not used: it is cut off"],
+    [
+      "is_a_broken_certificate",
+      "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n",
+      "Not used: this certificate cannot be read",
+    ],
+    [
+      "is_a_key_with_a_password",
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n",
+      "Not used: this key is protected by a password",
+    ],
+  ] as const) {
+    test(`file_that_${what}_is_not_used_and_says_why`, async () => {
+      await openWithSession({ read: COMPLETE });
+      await page.press("Continue");
+      await page.isAt("Connection to AWS IoT");
+      await page.giveFiles({ "file.pem": text });
+      await page.sees(words);
+      await page.press("Remove file.pem");
+      await page.press("Continue");
+      await page.press("Finish without a change");
+      await page.isAt("Nothing was changed");
+    });
+  }
+
+  test("claim_for_a_device_that_has_a_certificate_is_refused_before_it_is_sent", async () => {
+    await openWithSession({ read: COMPLETE });
+    await page.press("Continue");
+    await giveFiles();
+    await page.choose(CLAIM);
+    await page.enter("Name of the provisioning template", "fleet");
+    await page.press("Continue");
+    await page.sees("It takes a claim only after a factory reset.");
+    assert.equal(await page.focused(), "template");
+  });
+
+  test("device_that_does_not_come_back_can_be_chosen_anew_or_left_alone", async () => {
+    await openWithSession({ read: COMPLETE });
+    peer.afterwards = ({ command }) => {
+      if (command === Command.APPLY) peer.stop();
+    };
+    await page.choose("Café am Ring , open, signal fair Open");
+    await page.press("Continue");
+    await page.press("Continue");
+    await page.press("Apply");
+    await page.sees(/Away for 0:0[1-9]/);
+    await page.findDevice("Find it again");
+    await page.press("Stop watching");
+    await page.isAt("Review");
+    peer.becomeSilently(ONLINE);
+    peer.afterwards = () => {};
+    peer.start();
+    await page.press("Apply");
+    await page.isAt(`Online as ${THING}`);
+  });
+
+  test("everything_can_be_done_with_the_keyboard", async () => {
+    await open({ read: COMPLETE, isPrompt: true });
+    await page.findDeviceByKeys("Tab", "Enter");
+    await page.isAt("Prove that the device is yours");
+    await page.keys("Tab", ...PROOF, "Enter");
+    await page.isAt("Wi-Fi");
+    await page.sees("neighbour");
+    // Behind "Refresh" are the networks; the first of them is the device's own.
+    await page.keys("Tab", "Tab", "ArrowDown", "Tab", ...PASSWORD, "Enter");
+    await page.isAt("Connection to AWS IoT");
+    await page.keys("Tab", "Enter");
+    await page.isAt("Review");
+    await page.keys("Tab", "Enter");
+    await page.isAt(`Online as ${THING}`);
+    assert.deepEqual(documents(), [{ wifi: WIFI }]);
+  });
+
+  test("page_can_be_opened_from_a_file", async () => {
+    const url = pathToFileURL(join(PAGE_DIRECTORY, "index.html")).href;
+    await openWithSession({ read: COMPLETE }, { url });
+    await page.press("Continue");
+    await page.giveFiles(filesOf(pair));
+    await page.sees("Certificate: AWS IoT Certificate");
+    assert.deepEqual(
+      page.requests.filter((request) => !request.startsWith("GET file:")),
+      [],
+    );
+  });
+
+  test("page_must_not_send_anything_anywhere", async () => {
+    await open();
+    const outcome = await page.page.evaluate(() => fetch("/?secret").then(String, String));
+    assert.match(outcome, /Failed to fetch/);
+    assert.match(page.complaints.splice(0).join(), /Content Security Policy/);
+  });
+
   test("connection_that_broke_while_the_form_was_filled_in_is_opened_again", async () => {
     await openWithSession({ read: COMPLETE });
     await page.sees("neighbour");
@@ -491,6 +588,9 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
       await page.judge(`${size}-9-progress`);
       await page.isAt("The device could not connect to AWS");
       await page.judge(`${size}-10-failed`);
+      peer.afterwards = ({ command }) => {
+        if (command === Command.APPLY) peer.become(ONLINE);
+      };
       await page.press("Try again");
       await page.isAt(`Online as ${THING}`);
       await page.judge(`${size}-11-online`);

@@ -156,7 +156,9 @@ export class ApplyStep {
       row.setAttribute("data-state", state);
       if (state === "now") row.setAttribute("aria-current", "step");
       if (state === "done") row.append(create("span", { class: "hidden-text", text: " (done)" }));
-      const facts = state === "waiting" ? undefined : this.facts.get(index);
+      // Of what is done only the address in the network is worth a look.
+      const isTold = state === "now" || (state === "done" && index === JOIN);
+      const facts = isTold ? this.facts.get(index) : undefined;
       if (facts !== undefined) row.append(create("span", { class: "detail", text: facts }));
       return row;
     });

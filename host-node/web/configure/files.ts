@@ -109,6 +109,7 @@ function recognizeText(file: string, text: string): Recognized[] {
   }
   const blocks = [...text.matchAll(BLOCK)].map(([pem, label]) => ({ label: label!, pem }));
   if (blocks.length > 0) return piecesOfPem(file, blocks);
+  if (/-----BEGIN |-----END /.test(text)) return [useless(file, "Not used: it is cut off")];
   if (text.includes("\0")) return [useless(file, "Not used: it is binary; PEM is text")];
   return [useless(file, "Not used: neither PEM nor a configuration document")];
 }
