@@ -160,10 +160,10 @@ export class SetupPage {
     await prompt.select(await prompt.waitForDevice(() => true, { timeout: PATIENCE_MS }));
   }
 
-  async closeChooser(): Promise<void> {
+  async closeChooser(button = "Find device"): Promise<void> {
     const [prompt] = await Promise.all([
       this.page.waitForDevicePrompt({ timeout: PATIENCE_MS }),
-      this.press("Find device"),
+      this.press(button),
     ]);
     await prompt.cancel();
   }
