@@ -36,6 +36,8 @@ export interface LifeReaders {
   readonly flash: (offset: number, bytes: Uint8Array) => number;
   /** As SysPort.configRead. */
   readonly config: (offset: number, bytes: Uint8Array) => number;
+  /** As BlePort.read. */
+  readonly packet: (offset: number, bytes: Uint8Array) => number;
 }
 
 export interface LifeOptions {
@@ -156,6 +158,7 @@ export class Life implements PortHost {
       options.hooks.onModule?.(module, {
         flash: (offset, bytes) => flash.read(offset, bytes),
         config: (offset, bytes) => sys.configRead(offset, bytes),
+        packet: (offset, bytes) => ble.read(offset, bytes),
       });
       return core;
     } catch (error) {

@@ -1,8 +1,8 @@
-// Bundles the web page of `iot32 web` into dist/: HTML and style sheet as they are, the TypeScript as
-// one script for browsers. What comes out is static, so that any web server will do, and complete
-// once it is loaded, so that the network may be gone while a device is set up.
-// Types are checked before, by host-node/web/tsconfig.json, which knows browsers and no Node; here
-// they are only removed. Run by scripts/run.mjs whenever a source is newer than the output.
+// Bundles the web page of `iot32 web` into dist/: HTML and style sheet as they are, the TypeScript
+// as one script for browsers. What comes out is static, so that any web server will do, and
+// complete once it is loaded, so that the network may be gone while a device is set up. Types are
+// checked before, by host-node/web/tsconfig.json, which knows browsers and no Node; here they are
+// only removed. Run by scripts/run.mjs whenever a source is newer than the output.
 
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,8 @@ await build({
   entryPoints: [join(PAGE, "main.ts")],
   outdir: OUTPUT,
   bundle: true,
-  // Not a module: those cannot be loaded from a file, by a page that was opened with a double click.
+  // Not a module: those cannot be loaded from a file, by a page that was opened with a double
+  // click.
   format: "iife",
   platform: "browser",
   // Web Bluetooth is nowhere older than this.

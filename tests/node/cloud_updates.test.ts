@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { ABI_VERSION } from "../../host-node/src/abi.js";
 import type { FileEvent, LocalCloud, UpdateOptions } from "../../host-node/src/cloud/index.js";
 import { UNSIGNED_WARNING } from "../../host-node/src/cloud/updates.js";
 import { makeKeyPair, parseSignature, verifyImage } from "../../host-node/src/image/index.js";
@@ -160,18 +161,18 @@ test("update that cannot be right is refused, and nothing is uploaded", async ()
   const image = patched(IMAGE, 5000, 0xff, 0x00, 0xff);
   const objects = () => readdirSync(join(running.dir, "files", "iot32-updates"));
   const before = objects();
-  const large = sampleModule(2, 25_000);
+  const large = sampleModule(ABI_VERSION, 25_000);
   const old = sampleModule(1, 501);
   // The mark is 18 bytes of head; a tool that drops custom sections drops it.
   const unmarked = Buffer.concat([MODULE.subarray(0, 8), MODULE.subarray(18)]);
-  const other = sampleModule(2, 502);
+  const other = sampleModule(ABI_VERSION, 502);
   const signature = "A".repeat(86);
   const cases: [UpdateOptions, RegExp][] = [
     [{ image }, /checksum|SHA-256/],
     [{ image: MODULE }, /not 0xe9/],
     [{ module: IMAGE }, /no module of iot32/],
     [{ module: unmarked }, /does not begin with the section by which devices know it/],
-    [{ module: old }, /version 1 of the ABI, this is version 2/],
+    [{ module: old }, /version 1 of the ABI, this is version 3/],
     [
       { module: large, inline: true },
       /25\d{3} bytes makes a job document of \d+ bytes, 32768 allo/,

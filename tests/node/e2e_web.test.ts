@@ -1,7 +1,7 @@
 // Configuration from the web page, end to end: the page as it ships, in headless Chromium, whose
 // emulated Bluetooth leads to a device with the compiled core; real TLS and certificates, and the
-// local cloud. The device restarts to try the endpoint, and comes back to tell how it went; the page
-// finds it again by itself. It ends in mode Normal, online, and stays so.
+// local cloud. The device restarts to try the endpoint, and comes back to tell how it went; the
+// page finds it again by itself. It ends in mode Normal, online, and stays so.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

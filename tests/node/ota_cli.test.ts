@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ABI_VERSION } from "../../host-node/src/abi.js";
 import { otaCommand } from "../../host-node/src/cli/ota.js";
 import { follow, type Snapshot } from "../../host-node/src/cli/ota_follow.js";
 import { percentOf, viewOf } from "../../host-node/src/cli/ota_view.js";
@@ -197,7 +198,7 @@ test("damaged image and other mistakes are refused with a sentence, and no job i
   const count = running.cloud.listJobs().length;
   const damaged = file("damaged.bin", patched(IMAGE, 5000, 0xff, 0x00, 0xff));
   const old = file("old.wasm", sampleModule(1));
-  const large = file("large.wasm", sampleModule(2, 25_000));
+  const large = file("large.wasm", sampleModule(ABI_VERSION, 25_000));
   const short = file("short.sig", "AAAA");
   const lampAnd = (...rest: string[]) => refused("--thing", "lamp", ...rest);
   assert.match(

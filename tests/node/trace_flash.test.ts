@@ -206,7 +206,7 @@ describe("bytes that only look like a hidden header stay as they are", () => {
     const at = 3 * SECTOR - 32;
     unchanged(new ReplayFlash([]), at, header(at, Buffer.alloc(17), false));
     const some = Buffer.alloc(16);
-    unchanged(new ReplayFlash([]), HEADER_AT, header(HEADER_AT, some, false, 8));
+    unchanged(new ReplayFlash([]), HEADER_AT, header(HEADER_AT, some, false, 14));
   });
 });
 

@@ -94,7 +94,7 @@ function writtenByDesk(raw: readonly string[], module: Uint8Array, document: Buf
     bytes.set(part);
     return part.length;
   };
-  const trace = new Trace(new TraceRedactor({ flash: partition.read, config }));
+  const trace = new Trace(new TraceRedactor({ flash: partition.read, config, packet: () => 0 }));
   const { writer, lines } = trace;
   writer.hooks.onModule(module);
   for (const line of parseTrace(`${raw.join("\n")}\n`)) {

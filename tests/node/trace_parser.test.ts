@@ -13,7 +13,7 @@ const DIGEST = "5b".repeat(32);
 const textOf = (...lines: readonly string[]): string => `${[HEADER, ...lines].join("\n")}\n`;
 
 const LINES = [
-  "# iot32 trace 1 abi 2",
+  `# iot32 trace 1 abi ${ABI_VERSION}`,
   "# whatever a person writes: 'it' = <",
   "#",
   `~ module ${DIGEST}`,

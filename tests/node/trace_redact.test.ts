@@ -31,7 +31,7 @@ function redactor(document: Uint8Array = none): TraceRedactor {
     bytes.set(part);
     return part.length;
   };
-  return new TraceRedactor({ flash: () => Status.IO_ERROR, config });
+  return new TraceRedactor({ flash: () => Status.IO_ERROR, config, packet: config });
 }
 
 const text = (bytes: number | Uint8Array | undefined): string =>
@@ -210,6 +210,7 @@ class Witness {
       bytes.set(part);
       return part.length;
     },
+    packet: (offset, bytes) => this.device!.ble.read(offset, bytes),
   });
   readonly hooks: CoreHooks = {
     onStep: (happened) => {
@@ -309,6 +310,7 @@ test("the_redactor_knows_where_the_core_keeps_password_and_token", () => {
   const redact = new TraceRedactor({
     flash: (offset, bytes) => device.flash.read(offset, bytes),
     config: () => 0,
+    packet: () => 0,
   });
   const [, shown] = redact.call("flash_read", [0, nor.bytes], 0);
   assertHidden(shown as Uint8Array, KEYS);

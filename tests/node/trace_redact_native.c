@@ -1,6 +1,6 @@
 // Asks the chip's redactor of traces. Commands come as lines, fields separated by spaces, bytes in
 // hexadecimal, "-" for none:
-//     partition BYTES | document BYTES | pieces SIZE | begin
+//     partition BYTES | document BYTES | packet BYTES | pieces SIZE | begin
 //     slice IMPORT KIND PARAMETER OUT RESULT NUMBERS BYTES
 // NUMBERS are separated by commas; IMPORT is "-" for the payload of an event. Each slice is
 // answered with a line: its bytes as they are written, masked in pieces of SIZE.
@@ -21,6 +21,7 @@ struct bytes {
 
 static struct bytes partition;
 static struct bytes document;
+static struct bytes packet;
 static uint32_t piece_bytes = 128;
 
 /* Blocks of their own size, so that the sanitizer sees each byte beyond. */
@@ -49,11 +50,19 @@ int32_t host_flash_read(uint32_t offset, uint8_t *bytes, uint32_t size) {
   return HOST_STATUS_OK;
 }
 
-int32_t host_sys_config_read(uint32_t offset, uint8_t *bytes, uint32_t size) {
-  const uint32_t left = offset < document.size ? document.size - offset : 0;
+static int32_t read_from(const struct bytes *from, uint32_t offset, uint8_t *bytes, uint32_t size) {
+  const uint32_t left = offset < from->size ? from->size - offset : 0;
   const uint32_t part = size < left ? size : left;
-  memcpy(bytes, document.at + (part > 0 ? offset : 0), part);
+  memcpy(bytes, from->at + (part > 0 ? offset : 0), part);
   return (int32_t)part;
+}
+
+int32_t host_sys_config_read(uint32_t offset, uint8_t *bytes, uint32_t size) {
+  return read_from(&document, offset, bytes, size);
+}
+
+int32_t host_ble_read(uint32_t offset, uint8_t *bytes, uint32_t size) {
+  return read_from(&packet, offset, bytes, size);
 }
 
 static void mask_slice(char **fields) {
@@ -99,6 +108,8 @@ static void obey(char *line) {
     parse_hex(fields[1], &partition);
   } else if (strcmp(fields[0], "document") == 0) {
     parse_hex(fields[1], &document);
+  } else if (strcmp(fields[0], "packet") == 0) {
+    parse_hex(fields[1], &packet);
   } else if (strcmp(fields[0], "pieces") == 0) {
     piece_bytes = (uint32_t)strtoul(fields[1], NULL, 10);
   } else if (strcmp(fields[0], "begin") == 0) {
@@ -115,6 +126,7 @@ int main(void) {
   size_t capacity = 0;
   parse_hex("-", &partition);
   parse_hex("-", &document);
+  parse_hex("-", &packet);
   while (getline(&line, &capacity, stdin) > 0) {
     obey(line);
   }

@@ -62,6 +62,10 @@ function happen(twins: TwinDialogue, chance: Chance): void {
       twins.event({ kind: EventKind.HTTP_RESPONSE, a: 200, b: -1, payload });
     },
     () => twins.setDocument(Buffer.concat([text, chance.text()])),
+    () => twins.setPacket(Buffer.concat([text, chance.text()])),
+    () => twins.call("ble_read", [chance.below(300), text], chance.below(text.length + 1)),
+    () => twins.call("ble_append", [chance.of([text, Buffer.alloc(0)]), 1], 0),
+    () => twins.call("ble_seal", [text, chance.text()], 0),
     () => twins.call("sys_config_read", [chance.below(300), text], chance.below(text.length + 1)),
     () => twins.call("http_url", [text, chance.below(3)], 0),
     () => twins.call("ota_write", [text], chance.of([0, -5])),
@@ -80,20 +84,23 @@ function flash(chance: Chance, documentCrc: number): TraceRecords {
   const records = new TraceRecords(3);
   for (let sector = 0; sector < 2; sector++) {
     records.sector();
-    for (let left = chance.below(8); left > 0 && records.room > 1200; left--) {
+    for (let left = chance.below(8); left > 0 && records.room > 1300; left--) {
       const keys = [identities.claim.privateKey, identities.rootCa];
-      const configuration = chance.bytes(736);
+      const configuration = chance.bytes(chance.of([736, 1140]));
       configuration.writeUInt32LE(documentCrc, 4);
+      const candidate = Buffer.concat([chance.bytes(16), configuration]);
+      candidate[1] = chance.of([0, 1, 2]);
       const status = Buffer.concat([chance.bytes(208), chance.text(), chance.text()]);
       status[3] = chance.of([0, 13, 14, 255]);
       const text = chance.of([
         Buffer.from(chance.of(keys)),
         chance.text(),
-        chance.bytes(736),
+        configuration,
+        candidate,
         status,
       ]);
       if (chance.below(6) === 0) records.foreign(text);
-      else records.record(chance.below(9) | chance.of([0, 0, 0, 0x80]), text);
+      else records.record(chance.below(15) | chance.of([0, 0, 0, 0x80]), text);
     }
   }
   const { bytes } = records;

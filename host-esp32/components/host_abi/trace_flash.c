@@ -11,7 +11,8 @@
 /* Stands for the checksum of any document but the one that the host has. */
 #define NO_DOCUMENT UINT32_MAX
 
-/* Where assembly/flash/record.ts, system/configuration.ts and aws/progress.ts put things. */
+/* Where assembly/flash/record.ts, system/configuration.ts, system/outcome.ts and aws/progress.ts
+ * put things. */
 enum {
   RECORD = 0x52,
   SECTOR = 0x53,
@@ -23,12 +24,20 @@ enum {
   DOCUMENT_CRC_END = DOCUMENT_CRC_AT + 4,
   PASSWORD_AT = 48,
   PASSWORD_END = PASSWORD_AT + HOST_PASSWORD_BYTES_MAX,
+  VERIFIER_AT = 738,
+  VERIFIER_END = VERIFIER_AT + 400,
+  /* In a CANDIDATE: how it went, in text; in any other phase the mirror of a CONFIGURATION. */
+  CANDIDATE_HEADER_BYTES = 16,
+  PHASE_AT = 1,
+  PHASE_TOLD = 2,
   MIRROR_UNITS_AT = 3,
   MIRROR_BYTES_MIN = 208
 };
 
 enum { UNIT_BYTES = HOST_FLASH_UNIT_BYTES, SECTOR_BYTES = HOST_FLASH_SECTOR_BYTES };
 enum { PIECE_BYTES = 64, ERASED = 0xFF };
+/* A byte of a verifier, as the document decodes to that a trace shows. */
+enum { NO_VERIFIER = 0 };
 enum { DASHES = 5, IN_LABEL = 20, LABEL_BYTES_MAX = 21 };
 
 /* What the unit at hand is. */
@@ -67,12 +76,14 @@ static bool is_erased(const uint8_t *unit) {
 }
 
 static bool is_key(uint8_t dataset) {
-  return dataset == HOST_DATASET_THING_KEY || dataset == HOST_DATASET_CLAIM_KEY;
+  return dataset == HOST_DATASET_THING_KEY || dataset == HOST_DATASET_CLAIM_KEY ||
+         dataset == HOST_DATASET_THING_KEY_OTHER || dataset == HOST_DATASET_CLAIM_KEY_OTHER;
 }
 
 static bool hides_checksums(uint8_t dataset) {
   return dataset == HOST_DATASET_CONFIGURATION || dataset == HOST_DATASET_SYSTEM_STATUS ||
-         dataset == HOST_DATASET_APPLICATION || is_key(dataset);
+         dataset == HOST_DATASET_APPLICATION || dataset == HOST_DATASET_CANDIDATE ||
+         is_key(dataset);
 }
 
 static bool is_label(struct trace_key *key, uint8_t byte) {
@@ -180,20 +191,43 @@ static uint32_t shown_document_crc(uint32_t checksum) {
   return checksum == own ? shown : NO_DOCUMENT;
 }
 
-static void examine_content(struct trace_flash *flash) {
-  const uint32_t crc_at = flash->payload + DOCUMENT_CRC_AT;
+/* A byte of the payload; 0 behind its end. */
+static uint8_t byte_at(struct trace_flash *flash, uint32_t at) {
+  uint8_t byte = 0;
+  if (flash->payload_size > at) {
+    view(flash, flash->payload + at, &byte, 1);
+  }
+  return byte;
+}
+
+static int32_t find_mirror(struct trace_flash *flash) {
+  if (flash->dataset == HOST_DATASET_CONFIGURATION) {
+    return 0;
+  }
+  const bool is_mirror =
+      flash->dataset == HOST_DATASET_CANDIDATE && byte_at(flash, PHASE_AT) != PHASE_TOLD;
+  return is_mirror ? CANDIDATE_HEADER_BYTES : -1;
+}
+
+static void examine_mirror(struct trace_flash *flash) {
+  const uint32_t mirror_at = (uint32_t)flash->mirror_at;
+  const uint32_t crc_at = flash->payload + mirror_at + DOCUMENT_CRC_AT;
   const bool is_crc_shown = crc_at < flash->offset + flash->size && crc_at + 4 > flash->offset;
-  uint8_t bytes[4] = {0};
-  flash->document_crc = NO_DOCUMENT;
-  if (flash->dataset == HOST_DATASET_CONFIGURATION && is_crc_shown &&
-      flash->payload_size >= DOCUMENT_CRC_END) {
+  uint8_t bytes[4];
+  if (is_crc_shown && flash->payload_size >= mirror_at + DOCUMENT_CRC_END) {
     view(flash, crc_at, bytes, 4);
     flash->document_crc = shown_document_crc(get_u32(bytes));
+  }
+}
+
+static void examine_content(struct trace_flash *flash) {
+  flash->mirror_at = (int16_t)find_mirror(flash);
+  flash->document_crc = NO_DOCUMENT;
+  if (flash->mirror_at >= 0) {
+    examine_mirror(flash);
   } else if (flash->dataset == HOST_DATASET_SYSTEM_STATUS) {
-    if (flash->payload_size > MIRROR_UNITS_AT) {
-      view(flash, flash->payload + MIRROR_UNITS_AT, bytes, 1);
-    }
-    flash->token_at = (uint16_t)most((uint32_t)bytes[0] * UNIT_BYTES, MIRROR_BYTES_MIN);
+    const uint32_t units = byte_at(flash, MIRROR_UNITS_AT);
+    flash->token_at = (uint16_t)most(units * UNIT_BYTES, MIRROR_BYTES_MIN);
   }
 }
 
@@ -271,10 +305,14 @@ static uint8_t of_header(const struct trace_flash *flash, uint32_t at, uint8_t b
   return at < HEADER_CRC_AT && !flash->is_good ? 0xFF : 0;
 }
 
-static uint8_t of_configuration(const struct trace_flash *flash, uint32_t at, uint8_t byte) {
+/* Nothing before the mirror, where `at` is negative, is secret. */
+static uint8_t of_mirror(const struct trace_flash *flash, int32_t at, uint8_t byte) {
   /* The document's checksum would give the password away, as the record's would. */
   if (at >= DOCUMENT_CRC_AT && at < DOCUMENT_CRC_END) {
     return (uint8_t)(flash->document_crc >> (8 * (at - DOCUMENT_CRC_AT)));
+  }
+  if (at >= VERIFIER_AT && at < VERIFIER_END) {
+    return NO_VERIFIER;
   }
   /* A shorter password may have left the end of a longer one behind it. */
   return at >= PASSWORD_AT && at < PASSWORD_END && byte != 0 ? TRACE_MASK_PASSWORD : byte;
@@ -284,17 +322,16 @@ static uint8_t of_payload(struct trace_flash *flash, uint32_t at, uint8_t byte) 
   if (at >= flash->payload_size) {
     return byte == ERASED ? byte : TRACE_MASK_UNKNOWN;
   }
-  switch (flash->dataset) {
-    case HOST_DATASET_THING_KEY:
-    case HOST_DATASET_CLAIM_KEY:
-      return key_step(&flash->key, byte);
-    case HOST_DATASET_CONFIGURATION:
-      return of_configuration(flash, at, byte);
-    case HOST_DATASET_SYSTEM_STATUS:
-      return at >= flash->token_at ? TRACE_MASK_TOKEN : byte;
-    default:
-      return trace_text_step(&flash->text, byte);
+  if (is_key(flash->dataset)) {
+    return key_step(&flash->key, byte);
   }
+  if (flash->mirror_at >= 0) {
+    return of_mirror(flash, (int32_t)at - flash->mirror_at, byte);
+  }
+  if (flash->dataset == HOST_DATASET_SYSTEM_STATUS) {
+    return at >= flash->token_at ? TRACE_MASK_TOKEN : byte;
+  }
+  return trace_text_step(&flash->text, byte);
 }
 
 /* A byte as it is written, in the unit at hand. */

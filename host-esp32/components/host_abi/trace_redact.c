@@ -13,6 +13,14 @@ enum { PIECE_BYTES = 64, POSITION_BYTES = 4 };
 /* What becomes of the slice at hand. */
 enum route { ROUTE_PLAIN, ROUTE_PASSWORD, ROUTE_FLASH, ROUTE_TEXT, ROUTE_MESSAGE };
 
+/* A text that the core reads through windows, wherever they are. */
+struct read_text {
+  int32_t (*read)(uint32_t offset, uint8_t *bytes, uint32_t size);
+  struct trace_text text;
+  /* Where the next read goes on with it. */
+  uint32_t at;
+};
+
 struct redactor {
   enum route route;
   /* Where ROUTE_TEXT goes on. */
@@ -23,22 +31,26 @@ struct redactor {
   struct trace_text message;
   /* Bytes of an MQTT_MESSAGE before its fragment. */
   uint32_t head;
-  struct trace_text document;
-  /* Where the next read of the document goes on with it. */
-  uint32_t document_at;
+  struct read_text document;
+  struct read_text packet;
   struct trace_text url;
   struct trace_text body;
   struct trace_text update;
 };
 
+static void begin_read(struct read_text *read) {
+  trace_text_begin(&read->text);
+  read->at = 0;
+}
+
 static void begin(void *context) {
   struct redactor *redactor = context;
+  begin_read(&redactor->document);
+  begin_read(&redactor->packet);
   trace_text_begin(&redactor->message);
-  trace_text_begin(&redactor->document);
   trace_text_begin(&redactor->body);
   trace_text_begin(&redactor->update);
   trace_text_begin_url(&redactor->url);
-  redactor->document_at = 0;
 }
 
 static void go_on_with(struct redactor *redactor, struct trace_text *text) {
@@ -87,25 +99,30 @@ static void begin_payload(struct redactor *redactor, const struct trace_slice *s
   }
 }
 
-/* The document's text stands at `offset` afterwards; behind its end a text of its own begins. */
-static void go_to(struct redactor *redactor, uint32_t offset) {
-  struct trace_text *document = &redactor->document;
-  if (offset == redactor->document_at && offset != 0) {
+/* The text stands at `offset` afterwards; behind its end a text of its own begins. */
+static void go_to(struct read_text *read, uint32_t offset) {
+  if (offset == read->at && offset != 0) {
     return;
   }
-  trace_text_begin(document);
-  redactor->document_at = offset;
+  trace_text_begin(&read->text);
   uint8_t piece[PIECE_BYTES];
   for (uint32_t at = 0; at < offset;) {
     const uint32_t part = offset - at < PIECE_BYTES ? offset - at : PIECE_BYTES;
-    const int32_t count = host_sys_config_read(at, piece, part);
+    const int32_t count = read->read(at, piece, part);
     if (count <= 0) {
-      trace_text_begin(document);
+      trace_text_begin(&read->text);
       return;
     }
-    trace_text_mask(document, piece, (uint32_t)count);
+    trace_text_mask(&read->text, piece, (uint32_t)count);
     at += (uint32_t)count;
   }
+}
+
+static void go_on_reading(struct redactor *redactor, struct read_text *read,
+                          const struct trace_slice *slice) {
+  go_to(read, slice->numbers[0]);
+  read->at = slice->numbers[0] + slice->size;
+  go_on_with(redactor, &read->text);
 }
 
 static void begin_argument(struct redactor *redactor, const struct trace_slice *slice) {
@@ -119,9 +136,12 @@ static void begin_argument(struct redactor *redactor, const struct trace_slice *
   } else if (strcmp(import, "sys_random") == 0) {
     redactor->route = ROUTE_PLAIN;
   } else if (strcmp(import, "sys_config_read") == 0) {
-    go_to(redactor, number);
-    redactor->document_at += slice->size;
-    go_on_with(redactor, &redactor->document);
+    go_on_reading(redactor, &redactor->document, slice);
+  } else if (strcmp(import, "ble_append") == 0) {
+    /* Whatever was there to be read is not any more. */
+    begin_read(&redactor->packet);
+  } else if (strcmp(import, "ble_read") == 0) {
+    go_on_reading(redactor, &redactor->packet, slice);
   } else if (strcmp(import, "http_url") == 0) {
     if (number != 0) {
       trace_text_begin_url(&redactor->url);
@@ -170,7 +190,8 @@ static void mask(void *context, const struct trace_slice *slice, uint32_t at, ui
 }
 
 const struct trace_redactor *trace_redactor(void) {
-  static struct redactor state;
+  static struct redactor state = {.document = {.read = host_sys_config_read},
+                                  .packet = {.read = host_ble_read}};
   static const struct trace_redactor redactor = {&state, begin, mask};
   return &redactor;
 }

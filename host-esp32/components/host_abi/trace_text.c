@@ -7,6 +7,7 @@
 
 #define PASSWORD "password"
 #define TOKEN "certificateOwnershipToken"
+#define VERIFIER "verifier"
 #define FRAME "-----BEGIN "
 #define LABEL "PRIVATE KEY"
 #define HTTPS "https://"
@@ -115,11 +116,12 @@ static uint8_t in_value(struct trace_text *text, uint8_t byte) {
   if (is_escape(text, byte, false) || is_control(byte)) {
     return byte;
   }
-  if (byte != '"') {
-    return text->secret;
+  if (byte == '"') {
+    enter(text, MODE_TEXT);
+    return byte;
   }
-  enter(text, MODE_TEXT);
-  return byte;
+  const bool stays = text->secret == TRACE_MASK_VERIFIER && (!is_base64(byte) || byte == '=');
+  return stays ? byte : text->secret;
 }
 
 static void look_for_url(struct trace_text *text, uint8_t byte) {
@@ -178,12 +180,23 @@ static void look_for_key(struct trace_text *text, uint8_t byte) {
 }
 
 static const char *name_of(const struct trace_text *text) {
+  if (text->secret == TRACE_MASK_VERIFIER) {
+    return VERIFIER;
+  }
   return text->secret == TRACE_MASK_PASSWORD ? PASSWORD : TOKEN;
+}
+
+/* What the value of a member may be written as whose name begins so. */
+static uint8_t secret_of(uint8_t initial) {
+  if (initial == VERIFIER[0]) {
+    return TRACE_MASK_VERIFIER;
+  }
+  return initial == PASSWORD[0] ? TRACE_MASK_PASSWORD : TRACE_MASK_TOKEN;
 }
 
 static void in_name(struct trace_text *text, uint8_t byte) {
   if (text->named == 0) {
-    text->secret = byte == PASSWORD[0] ? TRACE_MASK_PASSWORD : TRACE_MASK_TOKEN;
+    text->secret = secret_of(byte);
   }
   /* Behind the name stands a NUL: a byte that is one must not go on. */
   if (byte != 0 && byte == (uint8_t)name_of(text)[text->named]) {

@@ -151,6 +151,16 @@ static int32_t start(const char *name, bool is_name_whole) {
   return HOST_STATUS_OK;
 }
 
+/* At level DEBUG protocomm writes salt, verifier and session keys to the console. */
+static void silence_protocomm(void) {
+  static const char *const tags[] = {"security2", "srp6a"};
+  for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+    if (esp_log_level_get(tags[i]) > ESP_LOG_INFO) {
+      esp_log_level_set(tags[i], ESP_LOG_INFO);
+    }
+  }
+}
+
 /* Controller and host are started before it returns, which takes some tens of milliseconds: so the
  * core hears it when there is no memory for them. */
 int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifier_offset,
@@ -162,6 +172,7 @@ int32_t host_ble_start(const uint8_t *name, uint32_t name_size, uint32_t verifie
   if (ble.state != BLE_OFF) {
     return HOST_STATUS_BUSY;
   }
+  silence_protocomm();
   const bool is_whole = cut_name(advertised, name, name_size);
   int32_t status = ble_session_start(verifier_offset, verifier_size);
   if (status != HOST_STATUS_OK) {

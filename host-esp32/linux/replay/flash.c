@@ -73,7 +73,7 @@ static bool is_record(const uint8_t *header, uint32_t offset) {
 static bool is_hidden(const uint8_t *header, uint32_t offset) {
   const uint32_t checksum = get_u32(header + PAYLOAD_CRC_AT);
   return is_record(header, offset) &&
-         (header[1] & ~TOMBSTONE) <= HOST_DATASET_APPLICATION &&
+         (header[1] & ~TOMBSTONE) <= HOST_DATASET_CLAIM_KEY_OTHER &&
          (checksum == 0 || checksum == DAMAGED) && get_u32(header + HEADER_CRC_AT) == 0;
 }
 

@@ -8,9 +8,9 @@ const DEFAULT_PORT = 8032;
 const PORT_MAX = 65_535;
 
 const EXPLANATION = `
-Opens nothing to the network: only browsers on this machine reach the page, and what is entered there
-goes to the device alone, over Bluetooth. It needs a browser with Web Bluetooth: Chrome or Edge (on
-Linux with chrome://flags/#enable-web-bluetooth).
+Opens nothing to the network: only browsers on this machine reach the page, and what is entered
+there goes to the device alone, over Bluetooth. It needs a browser with Web Bluetooth: Chrome or
+Edge (on Linux with chrome://flags/#enable-web-bluetooth).
 
 The page is a set of static files, in dist/host-node/web/configure of this package. For phones, put
 them on any server with https.

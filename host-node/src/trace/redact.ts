@@ -6,6 +6,7 @@
 //     MQTT_MESSAGE      one message is one text, from the fragment at 0
 //     sys_config_read   the document is one text; a read elsewhere than where the last one ended is
 //                       masked as its place in the document asks for, which is read up to there
+//     ble_read          the same for a packet of a central, from the ble_append before it on
 //     http_url          the parts of one URL
 //     HTTP_BODY,        one text from HTTP_RESPONSE on; one that begins in the middle of a resource
 //     ota_write         may begin in the middle of a key, and counts as if it did
@@ -23,6 +24,8 @@ export interface TraceReaders {
   readonly flash: FlashReader;
   /** As SysPort.configRead. */
   readonly config: (offset: number, bytes: Uint8Array) => number;
+  /** As BlePort.read. */
+  readonly packet: (offset: number, bytes: Uint8Array) => number;
 }
 
 const PIECE_BYTES = 64;
@@ -37,27 +40,64 @@ const OUTS = new Map(
   }),
 );
 
+/** A text that the core reads through windows, wherever they are. */
+class ReadText {
+  private readonly text = new TextMask();
+  /** Where the next read goes on with it. */
+  private at = 0;
+
+  constructor(private readonly read: (offset: number, bytes: Uint8Array) => number) {}
+
+  begin(): void {
+    this.text.begin();
+    this.at = 0;
+  }
+
+  masked(offset: number, bytes: Uint8Array): Uint8Array {
+    this.goTo(offset);
+    this.at = (offset + bytes.length) >>> 0;
+    return masked(this.text, bytes);
+  }
+
+  /** The text stands at `offset` afterwards; behind its end a text of its own begins. */
+  private goTo(offset: number): void {
+    if (offset === this.at && offset !== 0) return;
+    this.text.begin();
+    for (let at = 0; at < offset; ) {
+      const piece = new Uint8Array(Math.min(PIECE_BYTES, offset - at));
+      const count = this.read(at, piece);
+      if (count <= 0) {
+        this.text.begin();
+        return;
+      }
+      this.text.mask(piece.subarray(0, count));
+      at += count;
+    }
+  }
+}
+
 export class TraceRedactor implements Redactor {
   private readonly flash: FlashMask;
   /** Of a slice that is a text by itself. */
   private readonly single = new TextMask();
   private readonly message = new TextMask();
-  private readonly document = new TextMask();
-  /** Where the next read of the document goes on with it. */
-  private documentAt = 0;
+  private readonly document: ReadText;
+  private readonly packet: ReadText;
   private readonly url = new TextMask();
   private readonly body = new TextMask();
   private readonly update = new TextMask();
 
   constructor(private readonly readers: TraceReaders) {
     this.flash = new FlashMask(readers.flash, () => this.documentChecksums());
+    this.document = new ReadText(readers.config);
+    this.packet = new ReadText(readers.packet);
     this.begin();
   }
 
   begin(): void {
-    for (const text of [this.message, this.document, this.body, this.update]) text.begin();
+    const texts = [this.message, this.document, this.packet, this.body, this.update];
+    for (const text of texts) text.begin();
     this.url.beginUrl();
-    this.documentAt = 0;
   }
 
   event({ kind, b, payload }: CoreEvent): Uint8Array {
@@ -98,9 +138,13 @@ export class TraceRedactor implements Redactor {
       case "sys_random":
         return new Uint8Array(bytes);
       case "sys_config_read":
-        this.goTo(Number(args[0]));
-        this.documentAt = (this.documentAt + bytes.length) >>> 0;
-        return masked(this.document, bytes);
+        return this.document.masked(Number(args[0]), bytes);
+      case "ble_append":
+        // Whatever was there to be read is not any more.
+        this.packet.begin();
+        return masked(this.single.begin(), bytes);
+      case "ble_read":
+        return this.packet.masked(Number(args[0]), bytes);
       case "http_url":
         if (args[1] !== 0) this.url.beginUrl();
         return masked(this.url, bytes);
@@ -140,23 +184,6 @@ export class TraceRedactor implements Redactor {
     for (const text of [this.body, this.update]) {
       if (isWhole) text.begin();
       else text.beginInside();
-    }
-  }
-
-  /** The document's text stands at `offset` afterwards; behind its end a text of its own begins. */
-  private goTo(offset: number): void {
-    if (offset === this.documentAt && offset !== 0) return;
-    this.document.begin();
-    this.documentAt = offset;
-    for (let at = 0; at < offset; ) {
-      const piece = new Uint8Array(Math.min(PIECE_BYTES, offset - at));
-      const count = this.readers.config(at, piece);
-      if (count <= 0) {
-        this.document.begin();
-        return;
-      }
-      this.document.mask(piece.subarray(0, count));
-      at += count;
     }
   }
 }

@@ -39,25 +39,41 @@ export interface DocumentChecksums {
   readonly shown: number;
 }
 
-/** Where system/configuration.ts and aws/progress.ts put things. */
+/** Where system/configuration.ts, system/outcome.ts and aws/progress.ts put things. */
 const DOCUMENT_CRC_AT = 4;
 const DOCUMENT_CRC_END = DOCUMENT_CRC_AT + 4;
 const PASSWORD_AT = 48;
 const PASSWORD_END = PASSWORD_AT + 64;
+const VERIFIER_AT = 738;
+const VERIFIER_END = VERIFIER_AT + 400;
+/** In a CANDIDATE: how it went, in text; in any other phase the mirror of a CONFIGURATION. */
+const CANDIDATE_HEADER_BYTES = 16;
+const PHASE_AT = 1;
+const PHASE_TOLD = 2;
 const MIRROR_UNITS_AT = 3;
 const MIRROR_BYTES_MIN = 208;
 
-/** Datasets, beside those of keys, that may hold what is replaced. */
+/** Datasets that may hold what is replaced, beside those of keys. */
 const HIDING: readonly number[] = [
   Dataset.CONFIGURATION,
   Dataset.SYSTEM_STATUS,
   Dataset.APPLICATION,
+  Dataset.CANDIDATE,
+];
+/** And where keys lie. */
+const KEYS: readonly number[] = [
+  Dataset.THING_KEY,
+  Dataset.CLAIM_KEY,
+  Dataset.THING_KEY_OTHER,
+  Dataset.CLAIM_KEY_OTHER,
 ];
 
 /** Its size is an i32. */
 const PARTITION_BYTES_MAX = 0x7fffffff;
 const PIECE_BYTES = 64;
 const ERASED = 0xff;
+/** A byte of a verifier, as the document decodes to that a trace shows. */
+const NO_VERIFIER = 0;
 /** Stands for the checksum of any document but the one that the host has. */
 const NO_DOCUMENT = 0xffffffff;
 
@@ -70,7 +86,7 @@ export function hidesChecksums(dataset: number): boolean {
 }
 
 function isKey(dataset: number): boolean {
-  return dataset === Dataset.THING_KEY || dataset === Dataset.CLAIM_KEY;
+  return KEYS.includes(dataset);
 }
 
 const isErased = (unit: Uint8Array): boolean => unit.every((byte) => byte === ERASED);
@@ -144,7 +160,9 @@ export class FlashMask {
   private dataset = 0;
   private checksum = 0;
   private isGood = true;
-  /** What the checksum of the document is written as in a CONFIGURATION. */
+  /** Where the mirror of a configuration begins in it; -1 where there is none. */
+  private mirrorAt = -1;
+  /** What the checksum of the document is written as in that mirror. */
   private documentCrc = NO_DOCUMENT;
   /** Where the token begins in a SYSTEM_STATUS. */
   private tokenAt = 0;
@@ -242,17 +260,33 @@ export class FlashMask {
   }
 
   private examineContent(): void {
-    const { payload, size, dataset, offset } = this;
-    const crcEnd = payload + DOCUMENT_CRC_END;
-    const isCrcShown = crcEnd - 4 < offset + this.bytes.length && crcEnd > offset;
+    this.mirrorAt = this.findMirror();
     this.documentCrc = NO_DOCUMENT;
-    if (dataset === Dataset.CONFIGURATION && isCrcShown && size >= DOCUMENT_CRC_END) {
-      const { own, shown } = this.document();
-      if (u32(this.view(crcEnd - 4, 4), 0) === own) this.documentCrc = shown;
-    } else if (dataset === Dataset.SYSTEM_STATUS) {
-      const units = size > MIRROR_UNITS_AT ? this.view(payload + MIRROR_UNITS_AT, 1)[0]! : 0;
-      this.tokenAt = Math.max(units * UNIT_BYTES, MIRROR_BYTES_MIN);
+    if (this.mirrorAt >= 0) {
+      this.examineMirror();
+    } else if (this.dataset === Dataset.SYSTEM_STATUS) {
+      this.tokenAt = Math.max(this.byteAt(MIRROR_UNITS_AT) * UNIT_BYTES, MIRROR_BYTES_MIN);
     }
+  }
+
+  private findMirror(): number {
+    if (this.dataset === Dataset.CONFIGURATION) return 0;
+    const isMirror = this.dataset === Dataset.CANDIDATE && this.byteAt(PHASE_AT) !== PHASE_TOLD;
+    return isMirror ? CANDIDATE_HEADER_BYTES : -1;
+  }
+
+  private examineMirror(): void {
+    const { payload, size, mirrorAt, offset } = this;
+    const crcEnd = payload + mirrorAt + DOCUMENT_CRC_END;
+    const isCrcShown = crcEnd - 4 < offset + this.bytes.length && crcEnd > offset;
+    if (!isCrcShown || size < mirrorAt + DOCUMENT_CRC_END) return;
+    const { own, shown } = this.document();
+    if (u32(this.view(crcEnd - 4, 4), 0) === own) this.documentCrc = shown;
+  }
+
+  /** A byte of the payload; 0 behind its end. */
+  private byteAt(at: number): number {
+    return this.size > at ? this.view(this.payload + at, 1)[0]! : 0;
   }
 
   /** A byte as it is written, in the unit at hand. */
@@ -270,23 +304,18 @@ export class FlashMask {
 
   private ofPayload(at: number, byte: number): number {
     if (at >= this.size) return byte === ERASED ? byte : Mask.UNKNOWN;
-    switch (this.dataset) {
-      case Dataset.THING_KEY:
-      case Dataset.CLAIM_KEY:
-        return this.key.step(byte);
-      case Dataset.CONFIGURATION:
-        return this.ofConfiguration(at, byte);
-      case Dataset.SYSTEM_STATUS:
-        return at >= this.tokenAt ? Mask.TOKEN : byte;
-      default:
-        return this.text.step(byte);
-    }
+    if (isKey(this.dataset)) return this.key.step(byte);
+    if (this.mirrorAt >= 0) return this.ofMirror(at - this.mirrorAt, byte);
+    if (this.dataset === Dataset.SYSTEM_STATUS) return at >= this.tokenAt ? Mask.TOKEN : byte;
+    return this.text.step(byte);
   }
 
-  private ofConfiguration(at: number, byte: number): number {
+  /** Nothing before the mirror, where `at` is negative, is secret. */
+  private ofMirror(at: number, byte: number): number {
     // The document's checksum would give the password away, as the record's would.
     const place = at - DOCUMENT_CRC_AT;
     if (place >= 0 && at < DOCUMENT_CRC_END) return (this.documentCrc >>> (8 * place)) & 0xff;
+    if (at >= VERIFIER_AT && at < VERIFIER_END) return NO_VERIFIER;
     // A shorter password may have left the end of a longer one behind it.
     return at >= PASSWORD_AT && at < PASSWORD_END && byte !== 0 ? Mask.PASSWORD : byte;
   }

@@ -4,12 +4,14 @@
 //
 //     "password": "abc"                          p      a member's value, if it is a string
 //     "certificateOwnershipToken": "abc"         t
+//     "verifier": "q83vEjQ="                     A      which is base64 of zeros
 //     -----BEGIN EC PRIVATE KEY-----\nMIG...     k      any label that ends so
 //     https://host/path?a=b&c                    s      but for & and =
 //
 // The innermost one wins, and what began is not disturbed: a member's value is nothing but p or t
 // up to its closing quote, whatever stands in it; a key in a query is a key, and nothing inside it
-// begins anything. A value ends at its closing quote; a key at five dashes, or at a quote without
+// begins anything. In a verifier only base64 is replaced, and its padding stays: it decodes to as
+// many bytes. A value ends at its closing quote; a key at five dashes, or at a quote without
 // a backslash before it, because the string that it stood in is over; a query at white space, a
 // control character, one of " ' < >, or the end of the text.
 //
@@ -28,6 +30,7 @@ const Member = { NONE: 0, NAME: 1, COLON: 2, VALUE: 3 } as const;
 
 const PASSWORD = Buffer.from("password");
 const TOKEN = Buffer.from("certificateOwnershipToken");
+const VERIFIER = Buffer.from("verifier");
 const FRAME = Buffer.from("-----BEGIN ");
 const FRAME_DASHES = 5;
 const LABEL = Buffer.from("PRIVATE KEY");
@@ -45,6 +48,7 @@ export const Mask = {
   KEY: code("k"),
   PASSWORD: code("p"),
   TOKEN: code("t"),
+  VERIFIER: code("A"),
   QUERY: code("s"),
   UNKNOWN: code("u"),
 } as const;
@@ -65,6 +69,12 @@ const endsUrl = (byte: number): boolean =>
   byte === code("'") ||
   byte === code("<") ||
   byte === code(">");
+
+/** What the value of a member may be written as whose name begins so. */
+function secretOf(initial: number): number {
+  if (initial === VERIFIER[0]) return Mask.VERIFIER;
+  return initial === PASSWORD[0] ? Mask.PASSWORD : Mask.TOKEN;
+}
 
 export class TextMask {
   private mode: number = Mode.TEXT;
@@ -167,9 +177,12 @@ export class TextMask {
   private inValue(byte: number): number {
     if (this.escape > 1 && isHex(byte)) return this.digit(byte);
     if (this.isEscape(byte, false) || isControl(byte)) return byte;
-    if (byte !== QUOTE) return this.secret;
-    this.enter(Mode.TEXT);
-    return byte;
+    if (byte === QUOTE) {
+      this.enter(Mode.TEXT);
+      return byte;
+    }
+    const stays = this.secret === Mask.VERIFIER && (!isBase64(byte) || byte === code("="));
+    return stays ? byte : this.secret;
   }
 
   private inKey(byte: number): number {
@@ -263,6 +276,7 @@ export class TextMask {
   }
 
   private get name(): Uint8Array {
+    if (this.secret === Mask.VERIFIER) return VERIFIER;
     return this.secret === Mask.PASSWORD ? PASSWORD : TOKEN;
   }
 
@@ -271,7 +285,7 @@ export class TextMask {
   }
 
   private inName(byte: number): void {
-    if (this.named === 0) this.secret = byte === PASSWORD[0] ? Mask.PASSWORD : Mask.TOKEN;
+    if (this.named === 0) this.secret = secretOf(byte);
     if (byte === this.name[this.named]) this.named++;
     else this.member = Member.NONE;
   }

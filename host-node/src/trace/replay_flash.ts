@@ -4,7 +4,7 @@
 // what the trace shows, or do not; what it writes is compared without them. Keeps a picture of the
 // partition as the trace has shown it. Called by replay.ts, with the flash calls in their order.
 
-import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES, Status } from "../abi.js";
+import { Dataset, FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES, Status } from "../abi.js";
 import { crc32 } from "../crc32.js";
 import { type CallLine, isFilled, type TraceLine } from "./lines.js";
 import {
@@ -19,7 +19,7 @@ import {
   viewOf,
 } from "./record_header.js";
 
-const DATASET_MAX = 7;
+const DATASET_MAX: number = Dataset.CLAIM_KEY_OTHER;
 const ERASED = 0xff;
 
 /** In place of the checksums of a record, and of one whose payload is damaged. */

@@ -32,6 +32,7 @@ export class TraceFile {
   private readers: LifeReaders = {
     flash: () => Status.NOT_READY,
     config: () => 0,
+    packet: () => 0,
   };
 
   /** Begins the file anew; throws when it cannot be written. */
@@ -39,6 +40,7 @@ export class TraceFile {
     const redactor = new TraceRedactor({
       flash: (offset, bytes) => this.readers.flash(offset, bytes),
       config: (offset, bytes) => this.readers.config(offset, bytes),
+      packet: (offset, bytes) => this.readers.packet(offset, bytes),
     });
     this.file = openForWriting(path);
     // Each line is with the operating system before the core goes on: a process that is killed has

@@ -1,6 +1,7 @@
 // Serves the web page that sets devices up, as the build left it: static files, to this machine. It
-// is there because browsers give Bluetooth only to pages from https or from the machine itself; from
-// any https host the same files do as well. Reading files is the business of the `send` package.
+// is there because browsers give Bluetooth only to pages from https or from the machine itself;
+// from any https host the same files do as well. Reading files is the business of the `send`
+// package.
 
 import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

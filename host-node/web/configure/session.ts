@@ -1,6 +1,6 @@
 // The device that was chosen, and a session with it whenever one is needed. Filling in a form takes
-// minutes, and a connection may be gone by then: the next request opens another one, without a word,
-// because device and proof of possession are known.
+// minutes, and a connection may be gone by then: the next request opens another one, without a
+// word, because device and proof of possession are known.
 
 import { Central } from "../../src/ble/central.js";
 import type { Gatt } from "../../src/ble/gatt.js";

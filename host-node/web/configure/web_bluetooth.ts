@@ -1,7 +1,7 @@
 // The browser's BLE as the central wants it: one device that a person chose, and connections to it,
-// one after the other. The permission belongs to the BluetoothDevice object, so the same one is kept
-// for every connection: reconnecting needs no click, choosing anew does. All the browser's errors
-// leave here as BluetoothTrouble or as they came; the words for them are in troubles.ts.
+// one after the other. The permission belongs to the BluetoothDevice object, so the same one is
+// kept for every connection: reconnecting needs no click, choosing anew does. All the browser's
+// errors leave here as BluetoothTrouble or as they came; the words for them are in troubles.ts.
 
 import type { Gatt } from "../../src/ble/gatt.js";
 import type { Characteristic } from "../../src/ble/peripheral.js";
@@ -10,8 +10,8 @@ import { CHARACTERISTIC_UUIDS, SERVICE_UUID } from "../../src/ble/uuids.js";
 /**
  * A page cannot ask for the MTU. 185 is the smallest that today's phones and computers agree on
  * (iOS and older macOS; Android, Windows and Linux ask for 517). Where one has less, its Bluetooth
- * stack splits a write with response by itself, slower but complete, as it had to for the handshake,
- * whose first message is more than 400 bytes in one value.
+ * stack splits a write with response by itself, slower but complete, as it had to for the
+ * handshake, whose first message is more than 400 bytes in one value.
  */
 const MTU = 185;
 /** What a browser needs on its own to give a device up is between 5 s and for ever. */

@@ -1,6 +1,7 @@
 // All scenarios, in the order in which they are played.
 
 import type { Scenario } from "../scenario.js";
+import { bleScenarios } from "./ble.js";
 import { bootScenarios } from "./boot.js";
 import { jobScenarios } from "./jobs.js";
 import { messageScenarios } from "./messages.js";
@@ -17,4 +18,5 @@ export const scenarios: readonly Scenario[] = [
   ...shadowScenarios,
   ...jobScenarios,
   ...otaScenarios,
+  ...bleScenarios,
 ];

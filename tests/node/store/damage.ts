@@ -15,7 +15,7 @@ import {
   workload,
 } from "../support/store_workload.js";
 
-const SECTORS = 10;
+const SECTORS = 16;
 
 interface Used {
   readonly flash: NorSnapshot;
@@ -31,7 +31,7 @@ function usedPartition(): Used {
   const device = new StoreDevice(flash);
   const history: Value[][] = Array.from({ length: DATASETS }, () => [null]);
   device.mount();
-  for (const burst of workload(90, random, [0, 1, 17, 256, 700, 1200, 1704])) {
+  for (const burst of workload(160, random, [0, 1, 17, 256, 700, 1200, 1704])) {
     for (const { dataset, value } of burst) {
       device.request(dataset, value);
       history[dataset]!.push(value);

@@ -8,7 +8,7 @@ import { NorFlash, SECTOR_BYTES } from "../../../host-node/src/ports/nor.js";
 import { type HostFaults, Status, StoreDevice } from "../support/store_device.js";
 import { DATASETS, isSame, seededRandom, type Value, workload } from "../support/store_workload.js";
 
-const SECTORS = 12;
+const SECTORS = 18;
 
 /** A device with a value in every dataset, in sectors that have been recycled. */
 function settled(): { device: StoreDevice; values: Value[] } {

@@ -110,8 +110,8 @@ function sweep(sectors: number, requests: number, seed: number): Sweep {
 
 describe("a power cut", () => {
   for (const [sectors, requests] of [
-    [16, 260],
-    [10, 180],
+    [20, 340],
+    [16, 280],
   ] as const) {
     it(`at any operation of ${requests} requests on ${sectors} sectors leaves old or new values`, (test) => {
       const { operations, erases, cuts } = sweep(sectors, requests, 32 + sectors);
@@ -170,7 +170,7 @@ function cutRecovery(
 describe("a second power cut", () => {
   it("at any operation of the recovery from a first one leaves old or new values", (test) => {
     const random = seededRandom(7);
-    const flash = NorFlash.blank(10);
+    const flash = NorFlash.blank(16);
     const device = new StoreDevice(flash);
     const allowed = nothing();
     let operations = 0;

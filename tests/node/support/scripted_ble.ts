@@ -14,6 +14,10 @@ import type { Agenda } from "./agenda.js";
 
 const SEAL = Buffer.from("0123456789abcdef");
 const FIRST = 0x80;
+
+/** Encrypts and decrypts: no plain text stands in what passes, or in a trace of it. */
+const veiled = (bytes: Uint8Array): Buffer =>
+  Buffer.from(Uint8Array.from(bytes, (byte, at) => byte ^ (7 + 31 * at)));
 const ATT_BYTES = 3;
 const FRAME_BYTES_MAX = 512;
 const CHANGES = 3;
@@ -34,7 +38,7 @@ export class ScriptedBle implements BlePort {
   readonly values = new Map<number, Buffer>();
   startAnswer: number = Status.OK;
   private packet = Buffer.alloc(0);
-  private plain = Buffer.alloc(0);
+  private plain: Buffer = Buffer.alloc(0);
   private incoming: Buffer | null = null;
   private expected = 0;
 
@@ -82,7 +86,7 @@ export class ScriptedBle implements BlePort {
     const end = this.packet.length - SEAL.length;
     if (!this.hasSession) return Status.NOT_READY;
     if (end < 0 || !this.packet.subarray(end).equals(SEAL)) return Status.REFUSED;
-    this.plain = Buffer.from(this.packet.subarray(0, end));
+    this.plain = veiled(this.packet.subarray(0, end));
     return this.plain.length;
   }
 
@@ -95,7 +99,7 @@ export class ScriptedBle implements BlePort {
   seal(plain: Uint8Array, sealed: Uint8Array): number {
     if (!this.hasSession) return Status.NOT_READY;
     assert.ok(sealed.length >= plain.length + SEAL.length);
-    sealed.set(Buffer.concat([plain, SEAL]));
+    sealed.set(Buffer.concat([veiled(plain), SEAL]));
     return plain.length + SEAL.length;
   }
 
@@ -135,7 +139,7 @@ export class ScriptedBle implements BlePort {
 
   /** Frames of a packet, sealed. */
   framesOf(plain: Uint8Array, seal: Uint8Array = SEAL): Buffer[] {
-    const packet = Buffer.concat([plain, seal]);
+    const packet = Buffer.concat([veiled(plain), seal]);
     const room = Math.min(this.mtu - ATT_BYTES, FRAME_BYTES_MAX);
     const head = Buffer.alloc(7);
     head[0] = FIRST;
@@ -181,7 +185,7 @@ export class ScriptedBle implements BlePort {
     if (this.incoming!.length < this.size) return;
     assert.equal(this.incoming!.length, this.size);
     assert.equal(crc32(this.incoming!), this.expected);
-    const plain = Buffer.from(this.incoming!.subarray(0, this.size - SEAL.length));
+    const plain = veiled(this.incoming!.subarray(0, this.size - SEAL.length));
     this.packets.push({ characteristic, plain });
     this.incoming = null;
   }

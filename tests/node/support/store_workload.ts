@@ -3,9 +3,10 @@
 
 export { seededRandom } from "./seeded_random.js";
 
+import { Dataset } from "../../../host-node/src/abi.js";
 import type { Random } from "../../../host-node/src/ports/nor.js";
 
-export const DATASETS = 8;
+export const DATASETS = Object.keys(Dataset).length;
 export const RECORD_BYTES_MAX = 4064;
 
 /** CRC-32 as zlib has it, continued from `seed`. */

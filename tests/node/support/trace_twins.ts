@@ -11,23 +11,27 @@ type Argument = number | Uint8Array;
 const hex = (bytes: Uint8Array): string =>
   bytes.length === 0 ? "-" : Buffer.from(bytes).toString("hex");
 
+function readFrom(from: Uint8Array, offset: number, bytes: Uint8Array): number {
+  const part = from.subarray(offset, offset + bytes.length);
+  bytes.set(part);
+  return part.length;
+}
+
 /** A dialogue with both: lines for the chip's, and the answers that the desk's gives. */
 export class TwinDialogue {
   readonly lines: string[] = [];
   readonly expected: string[] = [];
   private partition: Uint8Array = new Uint8Array();
   private document: Uint8Array = new Uint8Array();
+  private packet: Uint8Array = new Uint8Array();
   private readonly redactor = new TraceRedactor({
     flash: (offset, bytes) => {
       if (offset + bytes.length > this.partition.length) return -1;
       bytes.set(this.partition.subarray(offset, offset + bytes.length));
       return 0;
     },
-    config: (offset, bytes) => {
-      const part = this.document.subarray(offset, offset + bytes.length);
-      bytes.set(part);
-      return part.length;
-    },
+    config: (offset, bytes) => readFrom(this.document, offset, bytes),
+    packet: (offset, bytes) => readFrom(this.packet, offset, bytes),
   });
 
   setPartition(bytes: Uint8Array): void {
@@ -38,6 +42,11 @@ export class TwinDialogue {
   setDocument(bytes: Uint8Array): void {
     this.document = Uint8Array.from(bytes);
     this.lines.push(`document ${hex(bytes)}`);
+  }
+
+  setPacket(bytes: Uint8Array): void {
+    this.packet = Uint8Array.from(bytes);
+    this.lines.push(`packet ${hex(bytes)}`);
   }
 
   setPieces(bytes: number): void {

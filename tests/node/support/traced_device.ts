@@ -31,6 +31,7 @@ export function redacted(options: DeviceOptions): { device: ScriptedDevice; trac
         bytes.set(part);
         return part.length;
       },
+      packet: (offset, bytes) => device.ble.read(offset, bytes),
     }),
   );
   const device: ScriptedDevice = new ScriptedDevice({ ...options, hooks: trace.writer.hooks });

@@ -1,16 +1,16 @@
 // A radio for devices of host-node whose central is a web page in Chromium: the emulated adapter of
-// its DevTools protocol (domain BluetoothEmulation), as a Peripheral. The page is the one that ships;
-// chooser, permissions and GATT are Chromium's own.
+// its DevTools protocol (domain BluetoothEmulation), as a Peripheral. The page is the one that
+// ships; chooser, permissions and GATT are Chromium's own.
 //
 // Three things that domain cannot do, up to Chromium 156, so a hook in the page does exactly these:
 // - It delivers no notifications: subscribing is reported, but there is no command to send a value
 //   unasked (an answer to a read that nobody has asked for reaches nobody). So the hook remembers
 //   characteristics at startNotifications(), and fires characteristicvaluechanged on them.
-// - It does not report that the page disconnects, so disconnect() says so.
-// - It thinks itself connected then still, and would answer the next connect() on its own. So that
+// - It does not report that the page disconnects, so disconnect() says so. - It thinks itself
+// connected then still, and would answer the next connect() on its own. So that
 //   waits until the bridge has ended the emulated connection, too.
-// And it loses a disconnection that comes while the page reads or writes, so the device's end of the
-// connection waits here until the page asks for nothing.
+// And it loses a disconnection that comes while the page reads or writes, so the device's end of
+// the connection waits here until the page asks for nothing.
 
 /// <reference types="web-bluetooth" />
 

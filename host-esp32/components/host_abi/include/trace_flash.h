@@ -34,10 +34,12 @@ struct trace_flash {
   uint8_t dataset;
   uint16_t payload_size;
   uint16_t token_at;
+  /* Where the mirror of a configuration begins in it; -1 where there is none. */
+  int16_t mirror_at;
   uint32_t payload;
   uint32_t end;
   uint32_t checksum;
-  /* What the checksum of the document is written as in a CONFIGURATION. */
+  /* What the checksum of the document is written as in that mirror. */
   uint32_t document_crc;
   struct trace_text text;
   struct trace_key key;

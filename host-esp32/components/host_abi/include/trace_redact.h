@@ -1,6 +1,6 @@
 // The redactor of traces (docs/TRACES.md): the C twin of host-node/src/trace/redact.ts, whose head
-// says which bytes are one text. Looks things up again through host_flash_read and
-// host_sys_config_read.
+// says which bytes are one text. Looks things up again through host_flash_read,
+// host_sys_config_read and host_ble_read.
 
 #ifndef TRACE_REDACT_H
 #define TRACE_REDACT_H

@@ -12,6 +12,7 @@ enum trace_mask {
   TRACE_MASK_KEY = 'k',
   TRACE_MASK_PASSWORD = 'p',
   TRACE_MASK_TOKEN = 't',
+  TRACE_MASK_VERIFIER = 'A',
   TRACE_MASK_QUERY = 's',
   TRACE_MASK_UNKNOWN = 'u',
 };
