@@ -1,6 +1,6 @@
 // Who can use the web page that sets devices up, and with what: each step is judged by the rules of
-// accessibility, on a phone and on a desktop, light and dark; the keyboard will do; browsers and files
-// that will not do say so. In headless Chromium (support/setup_scene.ts).
+// accessibility, on a phone and on a desktop, light and dark; the keyboard will do; browsers and
+// files that will not do say so. In headless Chromium (support/setup_scene.ts).
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
-// What the web page that sets devices up makes of what is entered, and of what the device answers: as
-// it ships, in headless Chromium, whose emulated Bluetooth leads to a device that answers what a test
-// wants (support/setup_scene.ts). With a core and a cloud: e2e_web.test.ts.
+// What the web page that sets devices up makes of what is entered, and of what the device answers:
+// as it ships, in headless Chromium, whose emulated Bluetooth leads to a device that answers what a
+// test wants (support/setup_scene.ts). With a core and a cloud: e2e_web.test.ts.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
