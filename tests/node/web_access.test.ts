@@ -27,7 +27,7 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
   const scene = setScene();
 
   test("file_that_is_of_no_use_says_why", async () => {
-    await scene.openWithSession({ read: COMPLETE });
+    await scene.openWithSession({ read: COMPLETE }, { size: "phone" });
     await scene.page.press("Continue");
     await scene.page.isAt("Connection to AWS IoT");
     const pem = (label: string) => `-----BEGIN ${label}-----\nMIIC\n-----END ${label}-----\n`;
@@ -49,6 +49,7 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
     ]) {
       await scene.page.sees(`Not used: ${words}`);
     }
+    await scene.page.judge("phone-12-files");
     await scene.page.press("Continue");
     await scene.page.press("Finish without a change");
     await scene.page.isAt("Nothing was changed");
@@ -143,6 +144,7 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
     await scene.open();
     await scene.page.closeChooser();
     await scene.page.sees("No device was chosen.");
+    await scene.page.judge("desktop-12-closed");
     await scene.page.findDevice();
     await scene.page.isAt("Prove that the device is yours");
   });
@@ -161,9 +163,10 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
   test("browser_without_bluetooth_is_told_which_one_to_use", async () => {
     await scene.open(
       {},
-      { before: () => Reflect.deleteProperty(Navigator.prototype, "bluetooth") },
+      { size: "phone", before: () => Reflect.deleteProperty(Navigator.prototype, "bluetooth") },
     );
     await scene.page.sees("This browser has no Web Bluetooth. Use Chrome or Edge");
+    await scene.page.judge("phone-13-unsupported");
     assert.equal(
       await scene.page.page.$eval("#find-device", (button) => button.checkVisibility()),
       false,

@@ -9,8 +9,10 @@ import { identities } from "./support/identities.js";
 import { Command } from "./support/setup_peer.js";
 import {
   CLAIM,
+  CLAIMING,
   COMPLETE,
   ENDPOINT,
+  OFFLINE,
   ONLINE,
   OPEN_NETWORK,
   PASSWORD,
@@ -127,6 +129,7 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await scene.page.findDevice();
     await scene.prove("wrong");
     await scene.page.sees("The proof of possession is wrong.");
+    await scene.page.judge("desktop-16-wrong-proof");
     assert.equal(await scene.page.focused(), "proof-text");
     assert.equal(scene.peer.failures, 1);
     await scene.prove();
@@ -159,6 +162,7 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await scene.page.press("Correct the Wi-Fi");
     await scene.page.isAt("Wi-Fi");
     await scene.page.sees("The network refuses the password.");
+    await scene.page.judge("desktop-14-wrong-password");
     assert.equal(await scene.page.focused(), "password");
     assert.equal(await scene.page.valueOf("password"), "wrong password");
     await scene.chooseNetwork();
@@ -166,6 +170,18 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await scene.page.press("Apply");
     await scene.page.isAt(`Online as ${THING}`);
     assert.deepEqual(scene.documents().at(-1), scene.thingDocument());
+  });
+
+  test("claim_that_was_accepted_for_a_thing_that_cannot_connect_is_no_success", async () => {
+    await scene.openWithSession({ read: CLAIMING, outcomes: [OFFLINE], isPrompt: true });
+    await scene.page.choose(OPEN_NETWORK);
+    await scene.page.press("Continue");
+    await scene.page.press("Continue");
+    await scene.page.press("Apply");
+    await scene.page.isAt("Provisioned, but not online");
+    await scene.page.sees("The claim was accepted");
+    await scene.page.sees("it must allow iot:Connect");
+    assert.deepEqual(await scene.page.buttons(), ["Set up another device"]);
   });
 
   test("endpoint_that_cannot_be_reached_leads_back_to_it", async () => {
@@ -177,6 +193,7 @@ describe("the page that sets devices up", { skip, concurrency: false }, () => {
     await scene.page.press("Correct the AWS part");
     await scene.page.isAt("Connection to AWS IoT");
     await scene.page.sees("The endpoint's name has no address.");
+    await scene.page.judge("desktop-15-unknown-endpoint");
     assert.equal(await scene.page.focused(), "endpoint");
   });
 

@@ -2,7 +2,7 @@
 // later one counts, and the other goes: whoever drops a file again means to replace it.
 
 import type { PieceNames } from "./document.js";
-import { announce, badge, byId, create, inputOf, setShown } from "./dom.js";
+import { announce, badge, byId, create, drawing, inputOf, setShown } from "./dom.js";
 import { otherwise, type Piece, type Recognized, recognize } from "./files.js";
 
 const BADGES = { used: "tick", unneeded: "dash", useless: "cross" } as const;
@@ -104,7 +104,7 @@ export class FileList {
 
   private buttonsOf(recognized: Recognized): HTMLElement[] {
     const { file } = recognized;
-    const remove = this.buttonOf("Remove", `Remove ${file}`, () => {
+    const remove = this.buttonOf(drawing("cross"), `Remove ${file}`, () => {
       this.files = this.files.filter((each) => each !== recognized);
       this.render();
     });
@@ -115,9 +115,10 @@ export class FileList {
     return [this.buttonOf(name, `${name}: ${file}`, () => this.put([other])), remove];
   }
 
-  private buttonOf(text: string, label: string, act: () => void): HTMLButtonElement {
-    const button = create("button", { class: "quiet", text });
+  private buttonOf(face: Element | string, label: string, act: () => void): HTMLButtonElement {
+    const button = create("button", { class: "quiet", children: [face] });
     button.type = "button";
+    if (face instanceof Element) button.title = "Remove";
     button.setAttribute("aria-label", label);
     button.addEventListener("click", () => {
       act();

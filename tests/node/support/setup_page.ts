@@ -211,6 +211,13 @@ export class SetupPage {
     return this.page.$eval(`#${id}`, (field) => (field as HTMLInputElement).value);
   }
 
+  /** Names of the buttons that are shown. */
+  async buttons(): Promise<string[]> {
+    return this.page.$$eval("button", (buttons) =>
+      buttons.filter((button) => button.checkVisibility()).map((button) => button.innerText),
+    );
+  }
+
   async focused(): Promise<string> {
     return this.page.evaluate(() => document.activeElement?.id ?? "");
   }

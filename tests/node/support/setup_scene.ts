@@ -30,6 +30,12 @@ export const WRONG_PASSWORD = {
   status: Status.WRONG_PASSWORD,
 };
 
+export const OFFLINE = {
+  code: BleCode.CONFIGURED,
+  step: SetupStep.PROVISIONED,
+  status: Status.MQTT_REFUSED,
+};
+
 export const UNKNOWN_ENDPOINT = {
   code: BleCode.FAILED,
   step: SetupStep.ENDPOINT,
@@ -130,6 +136,13 @@ export const filesOf = ({ rootCa, certificate, privateKey }: Pair): Record<strin
   "a1b2-public.pem.key": identities.update.publicKey,
   "connect_device_package.txt": "See README",
 });
+
+/** It has a claim, and nothing of its own yet. */
+export const CLAIMING = {
+  wifi: { ssid: "old network", password: true },
+  aws: { endpoint: ENDPOINT, port: 8883, rootCa: true },
+  claim: { template: "fleet", certificate: true, privateKey: true },
+};
 
 export const COMPLETE = {
   wifi: { ssid: "old network", password: true },
