@@ -34,6 +34,7 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
     await scene.page.giveFiles({
       "letter.txt": "a letter",
       "binary.der": "0\0\x01",
+      "half.json": '{ "wifi": {',
       "half.pem": "-----BEGIN CERTIFICATE-----\nMIIC",
       "broken.pem": pem("CERTIFICATE"),
       "locked.pem": pem("ENCRYPTED PRIVATE KEY"),
@@ -42,6 +43,7 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
     for (const words of [
       "neither PEM nor a configuration document\nletter.txt",
       "it is binary; PEM is text\nbinary.der",
+      "it looks like a configuration document, but is not valid JSON\nhalf.json",
       "it is cut off\nhalf.pem",
       "this certificate cannot be read\nbroken.pem",
       "this key is protected by a password, which a device cannot enter\nlocked.pem",
@@ -53,6 +55,12 @@ describe("access to the page that sets devices up", { skip, concurrency: false }
     await scene.page.press("Continue");
     await scene.page.press("Finish without a change");
     await scene.page.isAt("Nothing was changed");
+  });
+
+  test("file_that_is_no_document_says_so_where_one_was_asked_for", async () => {
+    await scene.openWithSession({ read: COMPLETE });
+    await scene.page.loadDocument("letter.txt", "a letter");
+    await scene.page.sees("letter.txt is no configuration document.");
   });
 
   test("everything_can_be_done_with_the_keyboard", async () => {

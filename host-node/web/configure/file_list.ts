@@ -33,7 +33,8 @@ export class FileList {
     };
   }
 
-  async add(files: readonly File[]): Promise<void> {
+  /** What was found in them. */
+  async add(files: readonly File[]): Promise<readonly Recognized[]> {
     const found = (await Promise.all(files.map(recognize))).flat();
     // The same file can be chosen again, after it was removed or changed.
     inputOf("files").value = "";
@@ -41,6 +42,7 @@ export class FileList {
     const document = found.find(({ piece }) => piece === "document");
     this.changed(document?.content ?? null);
     announce(found.map(({ file, text }) => `${file}: ${text}.`).join(" "));
+    return found;
   }
 
   put(found: readonly Recognized[]): void {
