@@ -160,6 +160,16 @@ test("device_that_is_provisioned_and_not_yet_connected_is_told_as_such", async (
   assert.deepEqual(await run(t), { step: SetupStep.PROVISIONED, thingName: text });
 });
 
+test("device_that_is_provisioned_and_cannot_connect_is_no_success", async (t) => {
+  const status = Status.MQTT_REFUSED;
+  tryDocument({ code: BleCode.CONFIGURED, step: SetupStep.PROVISIONED, status });
+  await assert.rejects(run(t), {
+    name: "SetupError",
+    reason: "offline",
+    message: /^The claim was accepted, .* it must allow iot:Connect/,
+  });
+});
+
 test("connection_that_breaks_while_the_device_joins_is_made_again", async (t) => {
   peer.afterwards = ({ command }) => {
     if (command !== Command.APPLY) return;
@@ -264,6 +274,7 @@ const REFUSALS: readonly (readonly [BleCode, string, RegExp])[] = [
   [BleCode.INVALID_JSON, "aws.port: not a number", /not valid: aws\.port: not a number\./],
   [BleCode.MISSING_ELEMENTS, "aws.rootCa", /not complete: aws\.rootCa is missing/],
   [BleCode.BUSY, "", /busy/],
+  [BleCode.FAILED, "claim.privateKey", /do not belong together, .* \(claim\.privateKey\)/],
   [BleCode.FAILED, "it is provisioned", /could not do it: it is provisioned\./],
   [BleCode.INVALID_REQUEST, "", /does not know this request/],
 ];
@@ -294,10 +305,10 @@ const FAILURES: readonly (readonly [string, PeerStatus, RegExp])[] = [
   ["no_network", { code: BleCode.WRONG_SSID, step: JOIN }, /no network of that name/],
   ["a_slow_network", { code: BleCode.TIMEOUT, step: JOIN }, /does not let the device in/],
   ["no_pair", failed(SetupStep.CHECKING, Status.REFUSED), /do not belong together/],
-  ["another_root", failed(ENDPOINT, Status.TLS_SERVER_REFUSED), /does not fit the root CA/],
+  ["another_root", failed(ENDPOINT, Status.TLS_SERVER_REFUSED), /the root CA/],
   ["an_inactive_certificate", failed(ENDPOINT, Status.TLS_CLIENT_REFUSED), /refuses the certif/],
   ["a_strict_policy", failed(ENDPOINT, Status.MQTT_REFUSED), /policy/],
-  ["a_wrong_endpoint", failed(ENDPOINT, Status.NAME_NOT_RESOLVED), /name has no address/],
+  ["a_wrong_endpoint", failed(ENDPOINT, Status.NAME_NOT_RESOLVED), /has no address/],
   ["a_firewall", failed(ENDPOINT, Status.UNREACHABLE), /cannot be reached/],
   ["a_strict_template", failed(ENDPOINT, Status.REFUSED), /template/],
   ["a_slow_endpoint", { code: BleCode.TIMEOUT, step: ENDPOINT }, /does not answer in time/],

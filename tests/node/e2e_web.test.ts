@@ -141,12 +141,13 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
       databases: (await indexedDB.databases()).length,
       caches: (await caches.keys()).length,
       html: document.documentElement.outerHTML,
+      fields: [...document.querySelectorAll("input")].map(({ value }) => value),
     }));
     assert.equal(kept.url, server.url);
     const { length: cookies } = await page.page.cookies();
     assert.deepEqual([kept.storage, kept.databases, kept.caches, cookies], [0, 0, 0, 0]);
     assert.equal(kept.name, "");
-    const said = JSON.stringify([kept.html, page.complaints, page.requests, specimen.journal]);
+    const said = JSON.stringify([kept, page.complaints, page.requests, specimen.journal]);
     for (const secret of secrets) {
       assert.ok(!said.includes(JSON.stringify(secret).slice(1, -1)), `${secret} is told`);
     }

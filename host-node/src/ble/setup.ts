@@ -3,7 +3,7 @@
 // until it is back and tells how it went. A notification only says that asking is worth while, so
 // one that is lost costs two seconds. Runs in browsers.
 
-import { BleCode, SetupStep } from "../abi.js";
+import { BleCode, SetupStep, Status } from "../abi.js";
 import { Central, CentralError, type SetupStatus } from "./central.js";
 import type { Gatt } from "./gatt.js";
 import {
@@ -50,6 +50,8 @@ export interface SetupOutcome {
 export type SetupReason =
   /** The device has tried the document, and it does not do: see code, step, status and text. */
   | "failed"
+  /** The claim was accepted, and is in force; but the thing that it made cannot connect. */
+  | "offline"
   /** The device has not come back. */
   | "gone"
   /** It is back, and knows of no document. */
@@ -76,10 +78,11 @@ const isFinal = (error: unknown): boolean =>
   error instanceof CentralError && (error.reason === "proof" || error.reason === "impostor");
 
 function outcomeOf({ code, step, status, text }: SetupStatus): SetupOutcome {
-  if (code === BleCode.CONFIGURED) return { step, thingName: text };
+  if (code === BleCode.CONFIGURED && status === Status.OK) return { step, thingName: text };
   if (code === BleCode.SUCCESS) throw new SetupError("forgotten", WORDS_FORGOTTEN);
   const failure = { code, step, status, text };
-  throw new SetupError("failed", wordsOfFailure(failure), failure);
+  const reason = code === BleCode.CONFIGURED ? "offline" : "failed";
+  throw new SetupError(reason, wordsOfFailure(failure), failure);
 }
 
 function inTime<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -192,8 +192,16 @@ function sentencesOf(step: SetupStep): Sentences {
   return step <= SetupStep.JOINED ? OF_JOINING : OF_ENDPOINT;
 }
 
+const WORDS_OFFLINE =
+  "The claim was accepted, and the device has a certificate of its own now; but it cannot connect with it.";
+
 /** A document that was tried, and did not do. */
-export function wordsOfFailure({ code, step, status, text }: SetupFailure): string {
+export function wordsOfFailure(failure: SetupFailure): string {
+  const words = wordsOfReason(failure);
+  return failure.code === BleCode.CONFIGURED ? `${WORDS_OFFLINE} ${words}` : words;
+}
+
+function wordsOfReason({ code, step, status, text }: SetupFailure): string {
   const assumed = code === BleCode.TIMEOUT && status === Status.OK ? Status.TIMEOUT : status;
   const known = OF_CODE[code] ?? sentencesOf(step)[assumed];
   const said = text === "" ? "" : ` The device says: ${text}.`;

@@ -49,21 +49,36 @@ export interface End {
   readonly title: string;
   readonly text: string;
   readonly correction: Correction | null;
+  /** What was wrong, for the field to correct. */
+  readonly reason: string;
+  readonly canRetry: boolean;
 }
+
+/** The device has what it needs, or nothing of this. */
+export const goodEnd = (title: string, text: string): End => ({
+  isGood: true,
+  title,
+  text,
+  correction: null,
+  reason: "",
+  canRetry: false,
+});
 
 function endOf({ step, thingName }: SetupOutcome): End {
   const name = thingName === "" ? "" : ` as ${thingName}`;
   const text =
     "The new configuration is in force. The device restarts now, and goes to work with it.";
   const title = step === SetupStep.PROVISIONED ? `Provisioned${name}` : `Online${name}`;
-  return { isGood: true, title, text, correction: null };
+  return goodEnd(title, text);
 }
 
-const badEnd = ({ title, text, correction }: Failure): End => ({
+const badEnd = ({ title, text, correction, isFinal = false }: Failure): End => ({
   isGood: false,
   title,
   text: correction === null ? text : `${text} The device keeps what it had before.`,
   correction,
+  reason: text,
+  canRetry: !isFinal,
 });
 
 export class ApplyStep {
@@ -167,7 +182,8 @@ export class ApplyStep {
 }
 
 /** What the last page says, and where it leads. */
-export function showEnd(wizard: Wizard, { isGood, title, text, correction }: End): void {
+export function showEnd(wizard: Wizard, end: End): void {
+  const { isGood, title, text, correction, canRetry } = end;
   setText("end-title", title);
   setText("end-text", text);
   byId("end-mark").classList.toggle("bad", !isGood);
@@ -175,9 +191,9 @@ export function showEnd(wizard: Wizard, { isGood, title, text, correction }: End
   correct.hidden = correction === null;
   correct.textContent =
     correction?.step === "network" ? "Correct the Wi-Fi" : "Correct the AWS part";
-  setShown("end-retry", !isGood);
-  buttonOf("end-retry").classList.toggle("primary", !isGood && correction === null);
-  buttonOf("end-other").classList.toggle("primary", isGood);
+  setShown("end-retry", canRetry);
+  buttonOf("end-retry").classList.toggle("primary", canRetry && correction === null);
+  buttonOf("end-other").classList.toggle("primary", correction === null && !canRetry);
   wizard.show("end");
   announce(`${title}. ${text}`);
 }

@@ -91,9 +91,13 @@ export class CloudStep {
     for (const id of ["endpoint", "port", "thing-name", "template"]) inputOf(id).value = "";
   }
 
+  /** Chosen in the step before this one, where only a document is of use at once. */
   private async add(files: readonly File[]): Promise<void> {
-    await this.files.add(files);
+    const found = await this.files.add(files);
     inputOf("network-document").value = "";
+    const isDocument = found.some(({ piece }) => piece === "document");
+    const words = found.map(({ file, text }) => `${file} is no configuration document. ${text}.`);
+    setNotice("network-notice", isDocument ? "" : words.join(" "));
   }
 
   private get identity(): Identity {

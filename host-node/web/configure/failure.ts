@@ -18,6 +18,8 @@ export interface Failure {
   readonly text: string;
   /** Null: nothing in the form is to blame. */
   readonly correction: Correction | null;
+  /** The same document cannot be tried again. */
+  readonly isFinal?: boolean;
 }
 
 const at = (field: string): Correction => ({
@@ -78,6 +80,14 @@ export function failureOf(error: unknown): Failure {
     const { failure, message } = error;
     if (failure === null)
       return { title: "It is not known how it went", text: message, correction: null };
+    if (failure.code === BleCode.CONFIGURED) {
+      return {
+        title: "Provisioned, but not online",
+        text: message,
+        correction: null,
+        isFinal: true,
+      };
+    }
     return { title: TITLES[failure.step], text: message, correction: correctionOf(failure) };
   }
   const text = wordsOf(error);

@@ -2,7 +2,7 @@
 // later one counts, and the other goes: whoever drops a file again means to replace it.
 
 import type { PieceNames } from "./document.js";
-import { announce, badge, byId, create, inputOf, setShown } from "./dom.js";
+import { announce, badge, byId, create, drawing, inputOf, setShown } from "./dom.js";
 import { otherwise, type Piece, type Recognized, recognize } from "./files.js";
 
 const BADGES = { used: "tick", unneeded: "dash", useless: "cross" } as const;
@@ -33,7 +33,8 @@ export class FileList {
     };
   }
 
-  async add(files: readonly File[]): Promise<void> {
+  /** What was found in them. */
+  async add(files: readonly File[]): Promise<readonly Recognized[]> {
     const found = (await Promise.all(files.map(recognize))).flat();
     // The same file can be chosen again, after it was removed or changed.
     inputOf("files").value = "";
@@ -41,6 +42,7 @@ export class FileList {
     const document = found.find(({ piece }) => piece === "document");
     this.changed(document?.content ?? null);
     announce(found.map(({ file, text }) => `${file}: ${text}.`).join(" "));
+    return found;
   }
 
   put(found: readonly Recognized[]): void {
@@ -104,7 +106,7 @@ export class FileList {
 
   private buttonsOf(recognized: Recognized): HTMLElement[] {
     const { file } = recognized;
-    const remove = this.buttonOf("Remove", `Remove ${file}`, () => {
+    const remove = this.buttonOf(drawing("cross"), `Remove ${file}`, () => {
       this.files = this.files.filter((each) => each !== recognized);
       this.render();
     });
@@ -115,9 +117,10 @@ export class FileList {
     return [this.buttonOf(name, `${name}: ${file}`, () => this.put([other])), remove];
   }
 
-  private buttonOf(text: string, label: string, act: () => void): HTMLButtonElement {
-    const button = create("button", { class: "quiet", text });
+  private buttonOf(face: Element | string, label: string, act: () => void): HTMLButtonElement {
+    const button = create("button", { class: "quiet", children: [face] });
     button.type = "button";
+    if (face instanceof Element) button.title = "Remove";
     button.setAttribute("aria-label", label);
     button.addEventListener("click", () => {
       act();

@@ -107,6 +107,11 @@ function recognizeText(file: string, text: string): Recognized[] {
   if (isDocument(text)) {
     return [{ file, piece: "document", text: "Configuration document", content: text }];
   }
+  if (text.trimStart().startsWith("{")) {
+    return [
+      useless(file, "Not used: it looks like a configuration document, but is not valid JSON"),
+    ];
+  }
   const blocks = [...text.matchAll(BLOCK)].map(([pem, label]) => ({ label: label!, pem }));
   if (blocks.length > 0) return piecesOfPem(file, blocks);
   if (/-----BEGIN |-----END /.test(text)) return [useless(file, "Not used: it is cut off")];

@@ -1,7 +1,7 @@
 // The page that sets a device up: its steps, and what leads from one to the next. Nothing that is
 // entered is kept anywhere but in the fields, which are emptied as soon as the device has it.
 
-import { ApplyStep, type End, showEnd } from "./apply_step.js";
+import { ApplyStep, type End, goodEnd, showEnd } from "./apply_step.js";
 import { CloudStep } from "./cloud_step.js";
 import { buttonOf, inputOf } from "./dom.js";
 import { bindFindStep } from "./find_step.js";
@@ -29,13 +29,6 @@ function forget(): void {
   wizard.present = null;
 }
 
-const goodEnd = (title: string, text: string): End => ({
-  isGood: true,
-  title,
-  text,
-  correction: null,
-});
-
 bindFindStep(wizard);
 new ProofStep(wizard);
 const network = new NetworkStep(wizard);
@@ -53,11 +46,11 @@ bindReset(wizard, () =>
 );
 
 buttonOf("end-correct").addEventListener("click", () => {
-  const { correction, text } = end ?? {};
+  const { correction, reason } = end ?? {};
   if (!correction) return;
   wizard.show(correction.step);
   const step = correction.step === "network" ? network : cloud;
-  step.showProblem(correction.field, text ?? "");
+  step.showProblem(correction.field, reason ?? "");
 });
 buttonOf("end-retry").addEventListener("click", () => apply.again());
 buttonOf("end-other").addEventListener("click", () => {

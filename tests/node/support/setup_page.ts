@@ -160,10 +160,10 @@ export class SetupPage {
     await prompt.select(await prompt.waitForDevice(() => true, { timeout: PATIENCE_MS }));
   }
 
-  async closeChooser(): Promise<void> {
+  async closeChooser(button = "Find device"): Promise<void> {
     const [prompt] = await Promise.all([
       this.page.waitForDevicePrompt({ timeout: PATIENCE_MS }),
-      this.press("Find device"),
+      this.press(button),
     ]);
     await prompt.cancel();
   }
@@ -209,6 +209,13 @@ export class SetupPage {
   /** What is in a field. */
   async valueOf(id: string): Promise<string> {
     return this.page.$eval(`#${id}`, (field) => (field as HTMLInputElement).value);
+  }
+
+  /** Names of the buttons that are shown. */
+  async buttons(): Promise<string[]> {
+    return this.page.$$eval("button", (buttons) =>
+      buttons.filter((button) => button.checkVisibility()).map((button) => button.innerText),
+    );
   }
 
   async focused(): Promise<string> {
