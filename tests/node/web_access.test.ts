@@ -16,7 +16,7 @@ import {
   NETWORK,
   ONLINE,
   PASSWORD,
-  setScene,
+  Scene,
   skip,
   THING,
   UNKNOWN_ENDPOINT,
@@ -24,7 +24,7 @@ import {
 } from "./support/setup_scene.js";
 
 describe("access to the page that sets devices up", { skip, concurrency: false }, () => {
-  const scene = setScene();
+  const scene = Scene.forSuite();
 
   test("file_that_is_of_no_use_says_why", async () => {
     await scene.openWithSession({ read: COMPLETE }, { size: "phone" });

@@ -17,8 +17,8 @@ import {
   OPEN_NETWORK,
   PASSWORD,
   ROOT_FILE,
+  Scene,
   SSID,
-  setScene,
   skip,
   THING,
   UNKNOWN_ENDPOINT,
@@ -27,7 +27,7 @@ import {
 } from "./support/setup_scene.js";
 
 describe("the page that sets devices up", { skip, concurrency: false }, () => {
-  const scene = setScene();
+  const scene = Scene.forSuite();
 
   test("device_without_anything_goes_online_with_the_certificate_of_a_thing", async () => {
     await scene.openWithSession();

@@ -160,105 +160,100 @@ export const OPEN_NETWORK = "Café am Ring , open, signal fair Open";
 export const CLAIM =
   "A claim certificate With it the device gets its own from AWS, by a provisioning template";
 
-/** For the suite that calls it; it is there while its tests run. */
-export function setScene() {
-  let server: PageServer;
-  let browser: Browser;
-  let page: SetupPage;
-  let peer: SetupPeer;
-  let pair: Pair;
+export class Scene {
+  /** Of the visit. */
+  page!: SetupPage;
+  peer!: SetupPeer;
+  pair!: Pair;
+  private server!: PageServer;
+  private browser!: Browser;
 
-  before(async () => {
-    pair = await makePair();
-    server = await servePage(0);
-    browser = await launchChromium(programPath(CHROMIUM));
-  });
+  /** For the suite that calls it; it is there while its tests run. */
+  static forSuite(): Scene {
+    const scene = new Scene();
+    before(() => scene.begin());
+    afterEach(() => scene.leave());
+    after(() => scene.end());
+    return scene;
+  }
 
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
+  get url(): string {
+    return this.server.url;
+  }
 
-  afterEach(async () => {
-    peer?.stop();
-    await page?.close();
-  });
-
-  async function open(
+  /** The page in front of a person, and a device that waits. */
+  async open(
     behaviour: Behaviour = {},
     options: PageOptions & { url?: string } = {},
   ): Promise<void> {
-    page = await SetupPage.open(browser, options.url ?? server.url, options);
-    peer = deviceOn(page.bridge, behaviour);
-    await page.bridge.settled();
+    this.page = await SetupPage.open(this.browser, options.url ?? this.url, options);
+    this.peer = deviceOn(this.page.bridge, behaviour);
+    await this.page.bridge.settled();
   }
 
-  async function prove(proof = PROOF): Promise<void> {
-    await page.enter("Proof of possession", proof);
-    await page.press("Continue");
+  async openWithSession(...args: Parameters<Scene["open"]>): Promise<void> {
+    await this.open(...args);
+    await this.page.findDevice();
+    await this.page.isAt("Prove that the device is yours");
+    await this.prove();
+    await this.page.isAt("Wi-Fi");
   }
 
-  async function openWithSession(...args: Parameters<typeof open>): Promise<void> {
-    await open(...args);
-    await page.findDevice();
-    await page.isAt("Prove that the device is yours");
-    await prove();
-    await page.isAt("Wi-Fi");
+  async prove(proof = PROOF): Promise<void> {
+    await this.page.enter("Proof of possession", proof);
+    await this.page.press("Continue");
   }
 
-  async function chooseNetwork(password = PASSWORD): Promise<void> {
-    await page.choose(NETWORK);
-    await page.enter("Password of the network", password);
-    await page.press("Continue");
-    await page.isAt("Connection to AWS IoT");
+  async chooseNetwork(password = PASSWORD): Promise<void> {
+    await this.page.choose(NETWORK);
+    await this.page.enter("Password of the network", password);
+    await this.page.press("Continue");
+    await this.page.isAt("Connection to AWS IoT");
   }
 
-  async function giveFiles(files = filesOf(pair)): Promise<void> {
-    await page.giveFiles(files);
-    await page.sees("The certificate is");
+  async giveFiles(files = filesOf(this.pair)): Promise<void> {
+    await this.page.giveFiles(files);
+    await this.page.sees("The certificate is");
   }
 
-  async function fillThing(): Promise<void> {
-    await page.enter("Endpoint", ENDPOINT);
-    await giveFiles();
-    await page.enter("Name of the thing", THING);
-    await page.press("Continue");
-    await page.isAt("Review");
+  async fillThing(): Promise<void> {
+    await this.page.enter("Endpoint", ENDPOINT);
+    await this.giveFiles();
+    await this.page.enter("Name of the thing", THING);
+    await this.page.press("Continue");
+    await this.page.isAt("Review");
   }
 
   /** The documents that the device got. */
-  const documents = (): unknown[] =>
-    peer.requests
+  documents(): unknown[] {
+    return this.peer.requests
       .filter(({ characteristic, command }) => characteristic === 2 && command === Command.APPLY)
       .map(({ body }) => JSON.parse(body.toString()) as unknown);
+  }
 
-  const thingDocument = (): object => ({
-    wifi: WIFI,
-    aws: { endpoint: ENDPOINT, rootCa: pair.rootCa },
-    thing: { name: THING, certificate: pair.certificate, privateKey: pair.privateKey },
-  });
+  /** What chooseNetwork() and fillThing() make. */
+  thingDocument(): object {
+    const { rootCa, certificate, privateKey } = this.pair;
+    return {
+      wifi: WIFI,
+      aws: { endpoint: ENDPOINT, rootCa },
+      thing: { name: THING, certificate, privateKey },
+    };
+  }
 
-  return {
-    /** Of the visit. */
-    get page() {
-      return page;
-    },
-    get peer() {
-      return peer;
-    },
-    get pair() {
-      return pair;
-    },
-    get url() {
-      return server.url;
-    },
-    open,
-    openWithSession,
-    prove,
-    chooseNetwork,
-    giveFiles,
-    fillThing,
-    documents,
-    thingDocument,
-  };
+  private async begin(): Promise<void> {
+    this.pair = await makePair();
+    this.server = await servePage(0);
+    this.browser = await launchChromium(programPath(CHROMIUM));
+  }
+
+  private async leave(): Promise<void> {
+    this.peer?.stop();
+    await this.page?.close();
+  }
+
+  private async end(): Promise<void> {
+    await this.browser?.close();
+    await this.server?.close();
+  }
 }
