@@ -10,6 +10,7 @@ import {
   ATTEMPT_MS,
   configure,
   PATIENCE_MS,
+  type Progress,
   type SetupError,
   type SetupOptions,
   type SetupOutcome,
@@ -147,6 +148,16 @@ test("change_between_two_questions_is_not_missed", async (t) => {
   };
   await run(t);
   assert.equal(waited_ms, 0);
+});
+
+test("device_that_leaves_is_missed_at_once", async (t) => {
+  tryDocument(ONLINE);
+  let left_ms = 0;
+  const onProgress = ({ phase }: Progress) => {
+    if (phase === "restart") left_ms = waited_ms;
+  };
+  await run(t, { onProgress });
+  assert.equal(left_ms, 4000);
 });
 
 test("device_that_is_away_for_five_minutes_is_waited_for", async (t) => {

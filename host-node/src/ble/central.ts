@@ -110,6 +110,7 @@ export class Central {
   private readonly session: Security2Client;
   private readonly listeners = new Set<(change: Change) => void>();
   private readonly waiting = new Set<Waiting>();
+  private readonly endListeners = new Set<() => void>();
   /** Requests, one after the other. */
   private turn: Promise<unknown> = Promise.resolve();
   /** Where an answer is awaited. */
@@ -202,6 +203,12 @@ export class Central {
   onChange(heard: (change: Change) => void): () => void {
     this.listeners.add(heard);
     return () => void this.listeners.delete(heard);
+  }
+
+  /** Hears of the end, once, until it calls what it gets. */
+  onEnd(heard: () => void): () => void {
+    this.endListeners.add(heard);
+    return () => void this.endListeners.delete(heard);
   }
 
   /** Why the connection is over; null while it is not. */
@@ -396,8 +403,10 @@ export class Central {
   }
 
   private finish(error: CentralError): CentralError {
+    const isFirst = this.end === null;
     this.end ??= error;
     for (const give of [...this.waiting]) give(this.end);
+    if (isFirst) for (const heard of [...this.endListeners]) heard();
     return this.end;
   }
 }

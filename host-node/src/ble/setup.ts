@@ -92,17 +92,22 @@ function inTime<T>(ms: number, work: Promise<T>): Promise<T> {
   });
 }
 
-/** Whether asking is worth while. */
+/** Whether asking is worth while; also of a connection that is over, which says so then. */
 class Changes {
-  readonly forget: () => void;
+  private readonly forgetAll: readonly (() => void)[];
   private isNew = false;
   private wake: (() => void) | null = null;
 
   constructor(central: Central) {
-    this.forget = central.onChange(() => {
+    const heard = (): void => {
       this.isNew = true;
       this.wake?.();
-    });
+    };
+    this.forgetAll = [central.onChange(heard), central.onEnd(heard)];
+  }
+
+  forget(): void {
+    for (const forget of this.forgetAll) forget();
   }
 
   /** When there is one that was not waited for yet, and after `ms` in any case. */
