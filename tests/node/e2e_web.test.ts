@@ -121,14 +121,9 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await page.press("Apply");
   }
 
-  /** Normal and connected, in a life without BLE; and so after the power was off. */
+  /** Normal and connected, in this life and after the power was off; BLE is silent then. */
   async function expectToStayOnline(specimen: Specimen): Promise<void> {
-    await specimen.until("a life in mode Normal, online", (seen) => {
-      const life = seen.slice(seen.findLastIndex(({ type }) => type === "boot"));
-      const isSilent = eventsOf(life, Event.BLE_STATE).length === 0;
-      return isSilent && eventsOf(life, Event.MQTT_CONNECTED).length > 0;
-    });
-    assert.equal(specimen.device.mode, Mode.NORMAL);
+    await specimen.untilAtWork();
     specimen.device.powerOff();
     const { mark } = specimen;
     specimen.device.powerOn();

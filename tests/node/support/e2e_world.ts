@@ -3,7 +3,6 @@
 // the wall's, so that back-offs of minutes pass in seconds. Nothing here stands in for a part of
 // the product: core, host, broker, TLS and certificates are the ones that users run.
 
-import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Event, Mode } from "../../../host-node/src/abi.js";
 import { buildModule, type Target } from "../../../host-node/src/build.js";
@@ -98,10 +97,17 @@ export class Specimen {
     return this.until(expected, (seen) => eventsOf(seen, kind)[0], mark);
   }
 
-  /** Mode Normal and the connection of the thing, after a mark. */
+  /** Mode Normal and the connection of the thing, in the life that it has, after a mark. */
   async untilAtWork(mark = 0): Promise<void> {
-    await this.untilEvent(Event.MQTT_CONNECTED, "to connect as its thing", mark);
-    assert.equal(this.device.mode, Mode.NORMAL);
+    await this.until(
+      "to be in mode Normal and connect as its thing",
+      (seen) => {
+        const life = seen.slice(seen.findLastIndex(({ type }) => type === "boot") + 1);
+        const isConnected = eventsOf(life, Event.MQTT_CONNECTED).length > 0;
+        return isConnected && this.device.mode === Mode.NORMAL;
+      },
+      mark,
+    );
   }
 
   count(kind: Event, mark = 0): number {
