@@ -9,6 +9,7 @@ import { join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
 import { Event } from "../../host-node/src/abi.js";
+import { stopSignal } from "../../host-node/src/cli/stop_signal.js";
 import { Timeline } from "../../host-node/src/cli/timeline.js";
 import { CONFIGURE_STEPS, PROOF } from "../../host-node/src/demo/configure_steps.js";
 import { runSteps, type StepResult } from "../../host-node/src/demo/run_steps.js";
@@ -64,17 +65,6 @@ const toStandardError = (line: string): void => void process.stderr.write(`${lin
 const coloursOnStandardError = (): boolean =>
   process.stderr.isTTY === true || Boolean(process.env.FORCE_COLOR);
 
-/** Resolves at the first Ctrl-C (or SIGTERM); the second one is Node's own and ends at once. */
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.removeListener("SIGINT", stop).removeListener("SIGTERM", stop);
-      resolve();
-    };
-    process.on("SIGINT", stop).on("SIGTERM", stop);
-  });
-}
-
 function showResult({ name, ok, detail }: StepResult): string {
   return `${ok ? pc.green("✓") : pc.red("✗")} ${pc.bold(name.padEnd(12))} ${detail}`;
 }
@@ -94,7 +84,7 @@ async function once(options: Options): Promise<void> {
     onResult: ({ name, ok, detail }) =>
       stage.say({ kind: "step", tone: ok ? "good" : "bad", text: `${name}: ${detail}` }),
   });
-  const results = await Promise.race([run, interruption()]);
+  const results = await Promise.race([run, stopSignal()]);
   await stage.close();
   if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
   if (results === undefined) process.exit(INTERRUPTED);
@@ -136,7 +126,7 @@ async function live(options: Options): Promise<void> {
     application: options.app,
     timeline: new Timeline({ json: options.json }),
   });
-  const interrupted = interruption();
+  const interrupted = stopSignal();
   const note = (text: string): void => stage.say({ kind: "start", tone: "faint", text });
   try {
     note(`building ${relative(process.cwd(), options.app)}, which takes some seconds`);

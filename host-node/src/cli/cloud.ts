@@ -3,9 +3,11 @@
 // object, without it what follows is a log for people. The command is assembled into `iot32` by
 // main.ts.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import pc from "picocolors";
 import { type FileEvent, LocalCloud } from "../cloud/index.js";
+import { parsePort } from "./port_option.js";
+import { stopSignal } from "./stop_signal.js";
 
 interface CloudOptions {
   readonly dir: string;
@@ -17,7 +19,6 @@ interface CloudOptions {
   readonly json: boolean;
 }
 
-const PORT_MAX = 65_535;
 const PAYLOAD_SHOWN_CHARACTERS = 100;
 
 const EXPLANATION = `
@@ -102,20 +103,6 @@ async function runCloud(options: CloudOptions, command: Command): Promise<void> 
   await cloud.close();
 }
 
-/** Resolves at SIGINT or SIGTERM. A second signal ends the process in the usual way. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    // A listener for a signal does not keep the process alive; the listening socket does.
-    const stop = () => {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
-      resolve();
-    };
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
-  });
-}
-
 function logJson(cloud: LocalCloud): void {
   const print = (event: string, facts: object) =>
     printLine({ time: new Date().toISOString(), event, ...facts });
@@ -193,10 +180,4 @@ function printable(text: string): string {
 
 function printLine(value: object): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
-  throw new InvalidArgumentError(`it must be a number from 0 to ${PORT_MAX}`);
 }

@@ -1,11 +1,12 @@
 // `iot32 web`: serves the web page that sets a device up over BLE, to the browsers of this machine,
 // until it is told to stop. The command is assembled into `iot32` by main.ts.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { servePage } from "../web/server.js";
+import { parsePort } from "./port_option.js";
+import { stopSignal } from "./stop_signal.js";
 
 const DEFAULT_PORT = 8032;
-const PORT_MAX = 65_535;
 
 const EXPLANATION = `
 Opens nothing to the network: only browsers on this machine reach the page, and what is entered
@@ -40,23 +41,4 @@ async function runWeb({ port }: { readonly port: number }, command: Command): Pr
   console.log(`Set a device up at ${server.url} (Ctrl-C ends it)`);
   await stopped;
   await server.close();
-}
-
-/** Resolves at SIGINT or SIGTERM. A second signal ends the process in the usual way. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
-      resolve();
-    };
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
-  });
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
-  throw new InvalidArgumentError(`it must be a number from 0 to ${PORT_MAX}`);
 }

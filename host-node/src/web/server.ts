@@ -3,8 +3,9 @@
 // from any https host the same files do as well. Reading files is the business of the `send`
 // package.
 
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import send from "send";
@@ -52,23 +53,14 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     .pipe(response);
 }
 
-function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, ADDRESS, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
 /** Port 0 takes a free one. */
 export async function servePage(port: number): Promise<PageServer> {
   if (!existsSync(join(PAGE_DIRECTORY, "main.js"))) {
     throw new Error(`the page was not built: ${PAGE_DIRECTORY} is not complete`);
   }
   const server = createServer(serve);
-  await listening(server, port);
+  server.listen(port, ADDRESS);
+  await once(server, "listening");
   const { port: taken } = server.address() as AddressInfo;
   return {
     url: `http://localhost:${taken}/`,
