@@ -9,33 +9,30 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { BleState, Event, Mode } from "../../host-node/src/abi.js";
+import { Event, Mode } from "../../host-node/src/abi.js";
 import { Central, CentralError } from "../../host-node/src/ble/central.js";
 import { SocketPeripheral } from "../../host-node/src/ble/gatt_socket.js";
 import { SocketGatt } from "../../host-node/src/ble/gatt_socket_client.js";
 import { configure, SetupError } from "../../host-node/src/ble/setup.js";
-import { verifierDocument } from "../../host-node/src/ble/verifier_document.js";
 import { buildModule } from "../../host-node/src/build.js";
 import { CertificateAuthority } from "../../host-node/src/cloud/ca.js";
 import type { LocalCloud } from "../../host-node/src/cloud/index.js";
 import { packageRoot } from "../../host-node/src/package_root.js";
 import { cleanUp, onCleanUp, temporaryDirectory } from "./cloud_support.js";
 import {
+  expectToStayOnline,
+  PROOF,
+  unboxedSpecimen,
+  untilItAdvertises,
+} from "./support/e2e_unboxed.js";
+import {
   activeCertificates,
   claimConfiguration,
-  eventsOf,
-  fastClock,
-  newSpecimen,
   type Specimen,
   startRoomyCloud,
 } from "./support/e2e_world.js";
 
 const MAIN = fileURLToPath(new URL("../../host-node/src/cli/main.js", import.meta.url));
-const PROOF = "abcd1234";
-const USERNAME = "iot32";
-/** What the device has from the factory: the verifier of its proof of possession. */
-const FACTORY = JSON.stringify(verifierDocument(USERNAME, PROOF));
-const CLOCK_FACTOR = 4;
 
 let cloud: LocalCloud;
 let module: Uint8Array;
@@ -58,27 +55,16 @@ async function unbox(): Promise<Unboxed> {
   const socket = join(folder, "device.sock");
   const ble = await SocketPeripheral.listen(socket);
   onCleanUp(() => ble.close());
-  const clock = fastClock(CLOCK_FACTOR);
-  const specimen = newSpecimen({ module, configuration: FACTORY, clock, ble });
-  specimen.device.powerOn();
-  await untilItAdvertises(specimen);
+  const specimen = await unboxedSpecimen({ module, ble });
   assert.equal(specimen.device.mode, Mode.CONFIGURATION);
   return { specimen, socket, folder };
-}
-
-async function untilItAdvertises(specimen: Specimen, mark = 0): Promise<void> {
-  await specimen.until(
-    "to advertise",
-    (seen) => eventsOf(seen, Event.BLE_STATE).some(({ value }) => value === BleState.ADVERTISING),
-    mark,
-  );
 }
 
 /** `iot32 configure`; its exit code and what it printed. */
 function iot32Configure({ socket, folder }: Unboxed, document: object): Promise<[number, string]> {
   const file = join(folder, "document.json");
   writeFileSync(file, JSON.stringify(document));
-  const argv = ["configure", "--device", socket, "--username", USERNAME, file];
+  const argv = ["configure", "--device", socket, file];
   const env = { ...process.env, NO_COLOR: "1", IOT32_POP: PROOF };
   const child = spawn(process.execPath, [MAIN, ...argv], {
     env,
@@ -98,17 +84,6 @@ async function thingDocument(name: string) {
   const { claim: _, ...base } = JSON.parse(claimConfiguration(cloud));
   const thing = { name, certificate: issued.certificatePem, privateKey: issued.privateKeyPem };
   return { ...base, thing };
-}
-
-/** Normal and connected, in this life and after the power was off; BLE is silent then. */
-async function expectToStayOnline(specimen: Specimen): Promise<void> {
-  await specimen.untilAtWork();
-  specimen.device.powerOff();
-  const { mark } = specimen;
-  specimen.device.powerOn();
-  await specimen.untilAtWork(mark);
-  assert.equal(specimen.count(Event.PROVISIONING, mark), 0);
-  assert.equal(specimen.count(Event.BLE_STATE, mark), 0);
 }
 
 // They wait, most of the time.
@@ -151,7 +126,6 @@ describe("configuration over BLE", { concurrency: true }, () => {
       configure({
         connect: () => SocketGatt.connect(socket),
         proof: PROOF,
-        username: USERNAME,
         document: JSON.stringify(document),
       });
     const good = await thingDocument("pump-8");
@@ -185,10 +159,7 @@ describe("configuration over BLE", { concurrency: true }, () => {
   test("a wrong proof ten times locks the device, which says for how long, also after a restart", async () => {
     const { specimen, socket } = await unbox();
     const attempt = async (proof: string) => {
-      const central = await Central.open(await SocketGatt.connect(socket), {
-        proof,
-        username: USERNAME,
-      });
+      const central = await Central.open(await SocketGatt.connect(socket), { proof });
       await central.close();
     };
     let seconds = 0;

@@ -8,9 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { Browser } from "puppeteer-core";
-import { BleState, Event, Mode } from "../../host-node/src/abi.js";
-import { USERNAME } from "../../host-node/src/ble/central.js";
-import { verifierDocument } from "../../host-node/src/ble/verifier_document.js";
+import { Event, Mode } from "../../host-node/src/abi.js";
 import { buildModule } from "../../host-node/src/build.js";
 import { CertificateAuthority } from "../../host-node/src/cloud/ca.js";
 import type { LocalCloud } from "../../host-node/src/cloud/index.js";
@@ -18,22 +16,16 @@ import { packageRoot } from "../../host-node/src/package_root.js";
 import { Air, DEFAULT_NETWORKS, type Network } from "../../host-node/src/ports/wifi.js";
 import { type PageServer, servePage } from "../../host-node/src/web/server.js";
 import { cleanUp } from "./cloud_support.js";
+import { expectToStayOnline, PROOF, unboxedSpecimen } from "./support/e2e_unboxed.js";
 import {
   activeCertificates,
   claimConfiguration,
-  eventsOf,
-  fastClock,
-  newSpecimen,
   type Specimen,
   startRoomyCloud,
 } from "./support/e2e_world.js";
 import { CHROMIUM, launchChromium, SetupPage } from "./support/setup_page.js";
 import { programPath, skipWithout } from "./support/system_tool.js";
 
-const PROOF = "abcd1234";
-/** What the device has from the factory: the verifier of its proof of possession. */
-const FACTORY = JSON.stringify(verifierDocument(USERNAME, PROOF));
-const CLOCK_FACTOR = 4;
 /** So many in a row lock the device, for 30 s the first time. */
 const WRONG_PROOFS = 3;
 const [HOME] = DEFAULT_NETWORKS as [Network];
@@ -66,17 +58,8 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
   /** A device out of its box, switched on, and the page in front of a person. */
   async function unbox(): Promise<Specimen> {
     page = await SetupPage.open(browser, server.url);
-    const specimen = newSpecimen({
-      module,
-      configuration: FACTORY,
-      clock: fastClock(CLOCK_FACTOR),
-      air: new Air([HOME, NEIGHBOUR]),
-      ble: page.bridge,
-    });
-    specimen.device.powerOn();
-    await specimen.until("to advertise", (seen) =>
-      eventsOf(seen, Event.BLE_STATE).some(({ value }) => value === BleState.ADVERTISING),
-    );
+    const air = new Air([HOME, NEIGHBOUR]);
+    const specimen = await unboxedSpecimen({ module, air, ble: page.bridge });
     await page.bridge.settled();
     return specimen;
   }
@@ -119,16 +102,6 @@ describe("configuration from the web page", { skip, concurrency: false }, () => 
     await page.press("Continue");
     await page.isAt("Review");
     await page.press("Apply");
-  }
-
-  /** Normal and connected, in this life and after the power was off; BLE is silent then. */
-  async function expectToStayOnline(specimen: Specimen): Promise<void> {
-    await specimen.untilAtWork();
-    specimen.device.powerOff();
-    const { mark } = specimen;
-    specimen.device.powerOn();
-    await specimen.untilAtWork(mark);
-    assert.equal(specimen.count(Event.BLE_STATE, mark), 0);
   }
 
   /** Nowhere but in the fields, and in the device. */
