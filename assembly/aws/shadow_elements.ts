@@ -85,10 +85,8 @@ export function define(
 }
 
 function grow(): void {
-  const larger = heap.alloc((count + GROWTH) * ELEMENT_BYTES);
-  memory.copy(larger, table, count * ELEMENT_BYTES);
-  if (count > 0) heap.free(table);
-  table = larger;
+  const bytes = (count + GROWTH) * ELEMENT_BYTES;
+  table = count == 0 ? heap.alloc(bytes) : heap.realloc(table, bytes);
 }
 
 /** The initial text of an element; nothing is told to the cloud. */
