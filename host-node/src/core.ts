@@ -19,6 +19,7 @@ import {
   nameOf,
   type Ports,
 } from "./abi.js";
+import { type CoreSnapshot, exportedGlobals } from "./core_snapshot.js";
 
 /** One event as it is dispatched. */
 export interface CoreEvent {
@@ -44,7 +45,10 @@ export class CoreError extends Error {
   override readonly name = "CoreError";
 }
 
-/** The core trapped: an assertion, unreachable code, a stack overflow. Its instance is dead. */
+/**
+ * The core trapped: an assertion, unreachable code, a stack overflow. Its instance is dead until a
+ * snapshot is restored.
+ */
 export class CoreTrap extends Error {
   override readonly name = "CoreTrap";
   /** As the next life hears it: kind of the event, and what was wrong. */
@@ -118,8 +122,12 @@ function panicText(message: Uint8Array, file: Uint8Array, line: number, column: 
 export class Core {
   private readonly exports: CoreExports;
   private readonly memory: WebAssembly.Memory;
+  /** The whole state of the module beside its memory; empty when it was not made snapshotable. */
+  private readonly globals: readonly WebAssembly.Global[];
   private panic: string | null = null;
   private state: "loading" | "ready" | "stepping" | "dead" = "loading";
+  /** Code of the module is on the stack, also when the core was killed meanwhile. */
+  private isInside = false;
 
   /** Instantiates the module; throws CoreError when it does not fit this host. */
   constructor(
@@ -133,6 +141,7 @@ export class Core {
     const instance = instantiateSync(module, { [IMPORT_MODULE]: guarded }).instance;
     this.exports = instance.exports as unknown as CoreExports;
     this.memory = instance.exports.memory as WebAssembly.Memory;
+    this.globals = exportedGlobals(instance.exports);
     const version = this.exports.abi_version();
     if (version !== ABI_VERSION) {
       throw new CoreError(
@@ -194,7 +203,7 @@ export class Core {
 
   /**
    * One step. Returns the milliseconds until the core wants a TICK, or -1. Throws CoreTrap, after
-   * which the instance must not be used any more, and PowerOff when kill() was called meanwhile.
+   * which only restore() may be called, and PowerOff when kill() was called meanwhile.
    */
   dispatch(event: CoreEvent, nowMs: number): number {
     if (this.state !== "ready") throw new CoreError(`dispatch while the core is ${this.state}`);
@@ -204,14 +213,17 @@ export class Core {
     }
     this.state = "stepping";
     this.hooks.onStep?.(event, nowMs);
+    this.isInside = true;
     try {
       new Uint8Array(this.memory.buffer).set(payload, this.exports.inbox());
       const wait = this.exports.dispatch(kind, nowMs | 0, a, b, payload.length);
+      this.isInside = false;
       if (this.isDead) throw new PowerOff("the power is off");
       this.state = "ready";
       this.hooks.onReturn?.(wait);
       return wait;
     } catch (error) {
+      this.isInside = false;
       this.state = "dead";
       throw this.trapOf(event, error);
     }
@@ -228,5 +240,47 @@ export class Core {
   /** Ends the instance: a step under way stops at its next call to the host. */
   kill(): void {
     this.state = "dead";
+  }
+
+  /**
+   * The module as it is between two steps; before the first one, a life that can be begun any
+   * number of times. The ports' state is not in it, nor that of the host. Throws CoreError while a
+   * step runs, when the core is dead, and for a module that was not made snapshotable.
+   */
+  snapshot(): CoreSnapshot {
+    this.checkSnapshotable();
+    if (this.state !== "ready") throw new CoreError(`a snapshot while the core is ${this.state}`);
+    return {
+      memory: new Uint8Array(this.memory.buffer).slice(),
+      globals: this.globals.map((global) => global.value as number | bigint),
+    };
+  }
+
+  /**
+   * Puts the module back to a snapshot of this core, or of another one of the same module; a core
+   * that trapped or was killed lives again. Throws CoreError while a step runs, when memory has not
+   * the size it had, and for a module that was not made snapshotable; nothing has changed then.
+   */
+  restore({ memory, globals }: CoreSnapshot): void {
+    this.checkSnapshotable();
+    if (this.isInside) throw new CoreError("restore while a step runs");
+    if (memory.length !== this.memoryBytes) {
+      const sizes = `${memory.length} bytes of memory, the core has ${this.memoryBytes}`;
+      throw new CoreError(`the snapshot has ${sizes}: memory never shrinks`);
+    }
+    if (globals.length !== this.globals.length) {
+      throw new CoreError("the snapshot is of another module: it has other globals");
+    }
+    new Uint8Array(this.memory.buffer).set(memory);
+    this.globals.forEach((global, index) => {
+      global.value = globals[index];
+    });
+    this.panic = null;
+    this.state = "ready";
+  }
+
+  private checkSnapshotable(): void {
+    if (this.globals.length > 0) return;
+    throw new CoreError("the module was not made for snapshots: see snapshotable()");
   }
 }

@@ -18,6 +18,7 @@ export {
 } from "./build.js";
 export { type Clock, realClock, type TimerHandle } from "./clock.js";
 export { Core, CoreError, type CoreEvent, type CoreHooks, CoreTrap } from "./core.js";
+export { type CoreSnapshot, snapshotable } from "./core_snapshot.js";
 export {
   type BootReport,
   Device,

@@ -75,7 +75,9 @@ class Difference extends Error {
 }
 
 /** Ports that hand every call to one function; an import is called by its name in the table. */
-function portsOf(answer: (entry: ImportEntry, args: (number | Uint8Array)[]) => number): Ports {
+export function portsOf(
+  answer: (entry: ImportEntry, args: (number | Uint8Array)[]) => number,
+): Ports {
   const ports: Record<string, Record<string, (...args: (number | Uint8Array)[]) => number>> = {};
   for (const entry of IMPORTS) {
     const [capability, ...words] = entry.name.split("_") as [string, ...string[]];
