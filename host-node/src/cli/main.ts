@@ -16,6 +16,8 @@ import { otaCommand } from "./ota.js";
 import { replayCommand } from "./replay.js";
 import { runCommand } from "./run.js";
 import { shadowCommand } from "./shadow.js";
+import { simCommand } from "./sim.js";
+import { sweepCommand } from "./sweep.js";
 import { verifierCommand } from "./verifier.js";
 import { webCommand } from "./web.js";
 
@@ -33,6 +35,8 @@ const program = new Command("iot32")
   .addCommand(configureCommand())
   .addCommand(verifierCommand())
   .addCommand(replayCommand())
+  .addCommand(simCommand())
+  .addCommand(sweepCommand())
   .addCommand(imageCommand())
   .addCommand(cloudCommand())
   .addCommand(shadowCommand())

@@ -82,6 +82,16 @@ function isSigned(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): b
   }
 }
 
+/** OK; REFUSED; or CREDENTIALS_INVALID for a key that is no point on the curve. */
+export function verifySignature(
+  key: Uint8Array,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): Status {
+  if (!isPublicKey(key)) return Status.CREDENTIALS_INVALID;
+  return isSigned(key, digest, signature) ? Status.OK : Status.REFUSED;
+}
+
 /** OK, REFUSED or CREDENTIALS_INVALID: of one certificate or more, the first counts. */
 function comparePair(certificate: string, key: string): Status {
   try {
@@ -130,9 +140,7 @@ export class CryptoPort implements Contract {
 
   private answerVerify(key: Uint8Array, digest: Uint8Array, signature: Uint8Array): void {
     this.verification = null;
-    let status: Status = Status.CREDENTIALS_INVALID;
-    if (isPublicKey(key)) status = isSigned(key, digest, signature) ? Status.OK : Status.REFUSED;
-    this.host.post(EventKind.CRYPTO_VERIFIED, status);
+    this.host.post(EventKind.CRYPTO_VERIFIED, verifySignature(key, digest, signature));
   }
 
   pair(

@@ -6,9 +6,10 @@ import { isIP } from "node:net";
 import tls from "node:tls";
 import type { IClientOptions } from "mqtt";
 import { MqttClient } from "mqtt";
-import { EventKind, INBOX_BYTES, MQTT_TOPIC_BYTES_MAX, Status } from "../abi.js";
+import { EventKind, MQTT_TOPIC_BYTES_MAX, Status } from "../abi.js";
 import type { TimerHandle } from "../clock.js";
 import { endingOf, endingOfClose } from "./mqtt_errors.js";
+import { fragmentsOf } from "./mqtt_fragments.js";
 import type { PortHost } from "./port_host.js";
 import type { Ending, Phase } from "./tls_errors.js";
 
@@ -20,7 +21,6 @@ const DISCONNECT_PACKET = Uint8Array.of(0xe0, 0x00);
 /** How long a server may take to close after our DISCONNECT. */
 const CLOSE_MS = 1000;
 const SUBACK_FAILURE = 0x80;
-const TOPIC_SIZE_BYTES = 2;
 const TOKEN_MAX = 0xffff;
 
 export interface Endpoint {
@@ -206,7 +206,7 @@ export class MqttConnection {
       this.abort(Status.TOO_LARGE);
       return;
     }
-    const fragments = split(topic, payload);
+    const fragments = fragmentsOf(topic, payload);
     for (const [index, { offset, bytes }] of fragments.entries()) {
       const isLast = index === fragments.length - 1;
       const acknowledge = () => (this.ending === null ? done() : undefined);
@@ -234,25 +234,4 @@ function clientOptions(endpoint: Endpoint): IClientOptions {
     // Else a connection that only receives would never send, and the server would end it.
     reschedulePings: false,
   };
-}
-
-interface Fragment {
-  readonly offset: number;
-  readonly bytes: Buffer;
-}
-
-/** Payloads of MQTT_MESSAGE, each as large as the inbox at most; an empty message has one. */
-function split(topic: Buffer, payload: Buffer): Fragment[] {
-  const fragments: Fragment[] = [];
-  let offset = 0;
-  do {
-    const name = offset === 0 ? topic : Buffer.alloc(0);
-    const room = INBOX_BYTES - TOPIC_SIZE_BYTES - name.length;
-    const head = Buffer.alloc(TOPIC_SIZE_BYTES);
-    head.writeUInt16LE(name.length);
-    const part = payload.subarray(offset, offset + room);
-    fragments.push({ offset, bytes: Buffer.concat([head, name, part]) });
-    offset += part.length;
-  } while (offset < payload.length);
-  return fragments;
 }

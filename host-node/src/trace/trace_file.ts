@@ -10,7 +10,7 @@ import type { ModuleSource } from "./replay.js";
 import { moduleDigest, TraceWriter } from "./writer.js";
 
 /** Where the module with this digest is kept: FILE.<first 8 digits>.wasm. */
-function modulePath(trace: string, digest: string): string {
+export function modulePath(trace: string, digest: string): string {
   return `${trace}.${digest.slice(0, 8)}.wasm`;
 }
 

@@ -1,0 +1,128 @@
+// Invariants of what the cloud believes: one active certificate for a thing, and jobs whose status
+// is what has happened on the device.
+
+import { Event } from "../../abi.js";
+import type { PublishEvent } from "../../cloud/broker.js";
+import { type ExecutionRecord, isTerminal, type JobRecord } from "../../cloud/jobs_model.js";
+import type { SimDevice } from "../device.js";
+import type { World } from "../world.js";
+import type { Invariant, Report } from "./invariant.js";
+
+/** A device that provisions itself, over any number of power cuts, has one active certificate. */
+export class OneCertificate implements Invariant {
+  readonly name = "one active certificate for a thing";
+  private seen: unknown = null;
+
+  worldStepped({ cloud }: World, report: Report): void {
+    const { registry } = cloud;
+    if (registry === this.seen) return;
+    this.seen = registry;
+    for (const { name, principals } of registry.things.values()) {
+      const active = principals.filter((id) => registry.certificates.get(id)?.status === "ACTIVE");
+      if (active.length > 1) report(null, `${name} has ${active.length} active certificates`);
+    }
+  }
+
+  copy(): OneCertificate {
+    const copy = new OneCertificate();
+    copy.seen = this.seen;
+    return copy;
+  }
+}
+
+/** What a job asks for, as far as the outside can see whether it was done. */
+interface Order {
+  readonly action?: string;
+  readonly version?: string;
+  readonly sha256?: string;
+}
+
+const JOB_UPDATE = /^\$aws\/things\/([^/]+)\/jobs\/([^/]+)\/update$/;
+
+/**
+ * A result that a device reports is what has happened: an update that SUCCEEDED runs and is
+ * confirmed, one that FAILED does not; any other job was begun, and is at its end when all is calm.
+ */
+export class JobsTell implements Invariant {
+  readonly name = "job status is what happened";
+  /** Jobs that devices have begun, by device and job. */
+  private readonly begun = new Set<string>();
+
+  event(device: SimDevice, event: number, _value: number, jobId: string): void {
+    if (event === Event.JOB_STARTED) this.begun.add(`${device.index}/${jobId}`);
+  }
+
+  published(world: World, { clientId, topic, payload }: PublishEvent, report: Report): void {
+    const match = JOB_UPDATE.exec(topic);
+    if (match === null) return;
+    const device = world.deviceOf(clientId);
+    const job = world.cloud.jobs.records().find(({ jobId }) => jobId === match[2]);
+    const status = statusIn(payload);
+    if (device === null || job === undefined || status === null) return;
+    const order = orderIn(job);
+    if (order.action === "OTA") this.checkUpdate(device, order, match[2]!, status, report);
+    else if (order.action !== "APP") this.checkJob(device, match[2]!, status, report);
+  }
+
+  private checkUpdate(
+    device: SimDevice,
+    { version }: Order,
+    jobId: string,
+    status: string,
+    report: Report,
+  ): void {
+    const runs = device.version;
+    if (status === "SUCCEEDED" && runs !== version) {
+      report(device, `reports ${jobId} to ${version} as SUCCEEDED, and runs ${runs}`);
+    }
+    if (status === "SUCCEEDED" && device.software?.isOnTrial === true) {
+      report(device, `reports ${jobId} to ${version} as SUCCEEDED while it is on trial`);
+    }
+  }
+
+  private checkJob(device: SimDevice, jobId: string, status: string, report: Report): void {
+    if (status !== "SUCCEEDED") return;
+    if (this.begun.has(`${device.index}/${jobId}`)) return;
+    report(device, `reports ${jobId} as SUCCEEDED, and has not begun it`);
+  }
+
+  atRest(world: World, report: Report): void {
+    for (const job of world.cloud.jobs.records()) {
+      for (const execution of job.executions.values()) this.checkEnd(world, job, execution, report);
+    }
+  }
+
+  private checkEnd(
+    world: World,
+    job: JobRecord,
+    { thing, status }: ExecutionRecord,
+    report: Report,
+  ): void {
+    const device = world.deviceOf(thing);
+    if (device === null) return;
+    if (!isTerminal(status)) report(device, `${job.jobId} is ${status} long after its time`);
+  }
+
+  copy(): JobsTell {
+    const copy = new JobsTell();
+    for (const job of this.begun) copy.begun.add(job);
+    return copy;
+  }
+}
+
+function statusIn(payload: Buffer): string | null {
+  try {
+    const { status } = JSON.parse(payload.toString()) as { status?: unknown };
+    return typeof status === "string" ? status : null;
+  } catch {
+    return null;
+  }
+}
+
+function orderIn({ document }: JobRecord): Order {
+  try {
+    return JSON.parse(document) as Order;
+  } catch {
+    return {};
+  }
+}

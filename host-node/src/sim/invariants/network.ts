@@ -1,0 +1,168 @@
+// Invariants of what a device does on networks: it waits before it tries again, keeps AWS's rules,
+// and each publish ends as it is told.
+
+import { type CallArgument, Event, EventKind, Status } from "../../abi.js";
+import type { RuleEvent, RuleName } from "../../cloud/rules.js";
+import type { SimDevice } from "../device.js";
+import type { CoreEventHappening } from "../happenings.js";
+import type { World } from "../world.js";
+import type { Invariant, Report } from "./invariant.js";
+
+/** Floors of the back-offs (docs/ARCHITECTURE.md, "Policies with numbers"), and AWS's own. */
+const WIFI_FLOOR_MS = 500;
+const SESSION_FLOOR_MS = 1250;
+const CONNECTS_APART_MS = 1000;
+
+interface Attempts {
+  readonly life: number;
+  wifiDownMs: number;
+  mqttDownMs: number;
+  connectMs: number;
+}
+
+const blank = (life: number): Attempts => {
+  const never = Number.NEGATIVE_INFINITY;
+  return { life, wifiDownMs: never, mqttDownMs: never, connectMs: never };
+};
+
+/** No attempt sooner after a failure than the floor of its back-off. */
+export class BackoffFloor implements Invariant {
+  readonly name = "back-off at its floor or above";
+  private readonly attempts = new Map<number, Attempts>();
+
+  private of({ index, life }: SimDevice): Attempts {
+    const known = this.attempts.get(index);
+    if (known?.life === life) return known;
+    const fresh = blank(life);
+    this.attempts.set(index, fresh);
+    return fresh;
+  }
+
+  stepBegins(device: SimDevice, { kind, a }: CoreEventHappening): void {
+    if (a === Status.CLOSED) return;
+    if (kind === EventKind.WIFI_DOWN) this.of(device).wifiDownMs = device.nowMs;
+    else if (kind === EventKind.MQTT_DOWN) this.of(device).mqttDownMs = device.nowMs;
+  }
+
+  called(
+    device: SimDevice,
+    name: string,
+    _args: readonly CallArgument[],
+    result: number,
+    report: Report,
+  ): void {
+    if (result !== Status.OK) return;
+    if (name === "wifi_join") {
+      const ms = device.nowMs - this.of(device).wifiDownMs;
+      if (ms < WIFI_FLOOR_MS) report(device, `joins again ${ms} ms after it lost Wi-Fi`);
+    } else if (name === "mqtt_connect") {
+      const attempts = this.of(device);
+      const sinceDown = device.nowMs - attempts.mqttDownMs;
+      const sinceConnect = device.nowMs - attempts.connectMs;
+      attempts.connectMs = device.nowMs;
+      if (sinceDown < SESSION_FLOOR_MS) {
+        report(device, `connects again ${sinceDown} ms after its connection ended`);
+      }
+      if (sinceConnect < CONNECTS_APART_MS) {
+        report(device, `connects twice within ${sinceConnect} ms`);
+      }
+    }
+  }
+
+  copy(): BackoffFloor {
+    const copy = new BackoffFloor();
+    for (const [device, attempts] of this.attempts) copy.attempts.set(device, { ...attempts });
+    return copy;
+  }
+}
+
+/** Breaches that faults bring about, whatever the device does. */
+const EXCUSED: readonly RuleName[] = [
+  ...(["duplicate-client-id", "keep-alive-timeout", "connect-rate"] as const),
+  ...(["certificate-unknown", "certificate-not-active", "certificate-deactivated"] as const),
+  ...(["provisioning-refused", "certificate-expired-unused"] as const),
+];
+
+/** The device breaks no rule of AWS IoT by itself. */
+export class AwsRules implements Invariant {
+  readonly name = "no rule of AWS broken";
+
+  rule(_world: World, { rule, detail, clientId }: RuleEvent, report: Report): void {
+    if (!EXCUSED.includes(rule)) report(null, `${clientId ?? "a device"} breaks ${rule}: ${detail}`);
+  }
+
+  copy(): AwsRules {
+    return this;
+  }
+}
+
+interface Queue {
+  readonly life: number;
+  /** Ids that have ended in this life, but for those of long ago. */
+  readonly ended: Set<number>;
+  /** The highest id, as long as ids have not begun anew. */
+  last: number;
+  succeeded: number;
+  /** What can still be told as succeeded in this step. */
+  acknowledged: number;
+}
+
+const ENDED_KEPT = 2000;
+const ID_MAX = 0xffff;
+
+/** Each accepted publish ends once; it is told as arrived only when the broker has taken it. */
+export class PublishesEnd implements Invariant {
+  readonly name = "each publish ends once, and as it is told";
+  private readonly queues = new Map<number, Queue>();
+
+  private of({ index, life }: SimDevice): Queue {
+    const known = this.queues.get(index);
+    if (known?.life === life) return known;
+    const queue = { life, ended: new Set<number>(), last: 0, succeeded: 0, acknowledged: 0 };
+    this.queues.set(index, queue);
+    return queue;
+  }
+
+  stepBegins(device: SimDevice, { kind, b }: CoreEventHappening): void {
+    const isAcknowledgement = kind === EventKind.MQTT_PUBLISHED && b === Status.OK;
+    this.of(device).acknowledged = isAcknowledgement ? 1 : 0;
+  }
+
+  called(device: SimDevice, name: string, args: readonly CallArgument[], result: number): void {
+    const isQos0 = name === "mqtt_publish" && result === 0 && (Number(args[2]) & 1) === 0;
+    if (isQos0) this.of(device).acknowledged++;
+  }
+
+  event(device: SimDevice, event: number, id: number, _text: string, report: Report): void {
+    if (event !== Event.PUBLISH_SUCCEEDED && event !== Event.PUBLISH_DROPPED) return;
+    const queue = this.of(device);
+    if (queue.ended.has(id)) report(device, `publish ${id} has ended twice`);
+    queue.ended.add(id);
+    queue.last = Math.max(queue.last, id);
+    if (queue.ended.size > ENDED_KEPT) queue.ended.delete(queue.ended.values().next().value!);
+    if (event === Event.PUBLISH_DROPPED) return;
+    if (queue.acknowledged-- <= 0) {
+      report(device, `publish ${id} is told as arrived, and nothing was acknowledged`);
+    }
+  }
+
+  /** Every id up to the highest one has ended. */
+  atRest(world: World, report: Report): void {
+    for (const device of world.devices) {
+      const { ended, last } = this.of(device);
+      if (last === ID_MAX || !device.isConnected) continue;
+      for (let id = Math.max(1, last - ENDED_KEPT / 2); id < last; id++) {
+        if (!ended.has(id)) report(device, `publish ${id} was accepted and never ended`);
+      }
+    }
+  }
+
+  copy(): PublishesEnd {
+    const copy = new PublishesEnd();
+    for (const [device, queue] of this.queues) {
+      copy.queues.set(device, { ...queue, ended: new Set(queue.ended) });
+    }
+    return copy;
+  }
+}
+
