@@ -1103,8 +1103,9 @@ export type HostImports = Record<string, (...args: number[]) => number>;
 function sliceOf(memory: WasmMemory, pointer: number, size: number): Uint8Array | null {
   const start = pointer >>> 0;
   const length = size >>> 0;
-  if (start + length > memory.buffer.byteLength) return null;
-  return new Uint8Array(memory.buffer, start, length);
+  const { buffer } = memory;
+  if (start + length > buffer.byteLength) return null;
+  return new Uint8Array(buffer, start, length);
 }
 
 /**

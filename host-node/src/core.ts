@@ -124,6 +124,10 @@ export class Core {
   private readonly memory: WebAssembly.Memory;
   /** The whole state of the module beside its memory; empty when it was not made snapshotable. */
   private readonly globals: readonly WebAssembly.Global[];
+  /** Where payloads go: where the module said after loading. */
+  private readonly inbox: number;
+  /** All of memory; it has no length any more when memory has grown. */
+  private view: Uint8Array;
   private panic: string | null = null;
   private state: "loading" | "ready" | "stepping" | "dead" = "loading";
   /** Code of the module is on the stack, also when the core was killed meanwhile. */
@@ -149,18 +153,26 @@ export class Core {
           "build it again",
       );
     }
+    this.inbox = this.exports.inbox();
+    this.view = new Uint8Array(this.memory.buffer);
     this.state = "ready";
   }
 
   /** Bytes of linear memory. */
   get memoryBytes(): number {
-    return this.memory.buffer.byteLength;
+    return this.bytes.length;
   }
 
   /** A global of the module that was exported for this (trace/states.ts), or null. */
   peek(name: string): number | null {
     const value = (this.exports as unknown as Record<string, unknown>)[name];
     return value instanceof WebAssembly.Global ? Number(value.value) : null;
+  }
+
+  /** All of linear memory as it is now. */
+  private get bytes(): Uint8Array {
+    if (this.view.length === 0) this.view = new Uint8Array(this.memory.buffer);
+    return this.view;
   }
 
   private recordingPanics(ports: Ports): Ports {
@@ -215,7 +227,7 @@ export class Core {
     this.hooks.onStep?.(event, nowMs);
     this.isInside = true;
     try {
-      new Uint8Array(this.memory.buffer).set(payload, this.exports.inbox());
+      if (payload.length > 0) this.bytes.set(payload, this.inbox);
       const wait = this.exports.dispatch(kind, nowMs | 0, a, b, payload.length);
       this.isInside = false;
       if (this.isDead) throw new PowerOff("the power is off");
@@ -251,7 +263,7 @@ export class Core {
     this.checkSnapshotable();
     if (this.state !== "ready") throw new CoreError(`a snapshot while the core is ${this.state}`);
     return {
-      memory: new Uint8Array(this.memory.buffer).slice(),
+      memory: this.bytes.slice(),
       globals: this.globals.map((global) => global.value as number | bigint),
     };
   }
@@ -271,7 +283,7 @@ export class Core {
     if (globals.length !== this.globals.length) {
       throw new CoreError("the snapshot is of another module: it has other globals");
     }
-    new Uint8Array(this.memory.buffer).set(memory);
+    this.bytes.set(memory);
     this.globals.forEach((global, index) => {
       global.value = globals[index];
     });

@@ -15,6 +15,17 @@ export class FlashRegion {
     private readonly keep: (offset: number, bytes: Uint8Array) => void,
   ) {}
 
+  /**
+   * The same region on a copy of its flash, kept elsewhere. In the middle of together() it keeps
+   * what a power cut would leave.
+   */
+  copy(keep: (offset: number, bytes: Uint8Array) => void): FlashRegion {
+    const region = new FlashRegion(this.label, this.nor.copy(), keep);
+    const { unkept } = this;
+    if (unkept !== null) region.persist(unkept.start, unkept.end - unkept.start);
+    return region;
+  }
+
   get size(): number {
     return this.nor.size;
   }

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import {
   ABI_VERSION,
+  EventKind,
   IMPORTS,
   type ImportEntry,
   type Ports,
@@ -20,6 +21,7 @@ import {
 } from "../../host-node/src/core.js";
 import { type CoreSnapshot, snapshotable } from "../../host-node/src/core_snapshot.js";
 import { portsOf } from "../../host-node/src/trace/replay.js";
+import { buildFixture } from "./device_support.js";
 import { sampleBytesOf } from "./support/module_cache.js";
 import { ScriptedDevice } from "./support/scripted_host.js";
 
@@ -192,6 +194,29 @@ test("core_that_trapped_lives_again", () => {
   assert.throws(boot, /dispatch while the core is dead/);
   core.restore(snapshot);
   assert.deepEqual(boot(), first);
+});
+
+test("panic_of_a_life_that_was_put_back_does_not_explain_the_next_trap", async () => {
+  let scenario = "p";
+  const ports = portsOf(({ name }, [, bytes]) => {
+    if (name !== "sys_config_read") return Status.OK;
+    return (bytes as Uint8Array).set(Buffer.from(scenario)) ?? 1;
+  });
+  const core = new Core(compileCore(snapshotable(await buildFixture("quiet.ts"))), ports);
+  const blank = core.snapshot();
+  const trapOf = (): string => {
+    core.dispatch(life[0]!.event, 0);
+    const tick = { ...life[0]!.event, kind: EventKind.TICK };
+    try {
+      return String(core.dispatch(tick, 0));
+    } catch (error) {
+      return (error as CoreTrap).text;
+    }
+  };
+  assert.match(trapOf(), /^TICK: boom/);
+  core.restore(blank);
+  scenario = "u";
+  assert.equal(trapOf(), "TICK: unreachable");
 });
 
 test("restore_within_a_step_is_refused_also_when_the_core_was_killed_in_it", () => {

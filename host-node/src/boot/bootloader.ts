@@ -2,7 +2,7 @@
 // rollback enabled; and what its OTA library does to choose the next slot and to confirm the one
 // that runs. Every write is an erase and a program of one otadata sector, in which an armed power
 // cut can strike (ports/nor.ts): the other sector is whole meanwhile. Called by software.ts and by
-// ports/ota.ts.
+// ports/ota_slots.ts.
 
 import type { FlashImage } from "../flash_image.js";
 import { decodeImage, type Image, readImage } from "../image/image.js";

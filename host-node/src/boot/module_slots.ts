@@ -1,7 +1,8 @@
 // The module of a device: chosen each time one is loaded, from the slots wasm_0 and wasm_1 and from
 // the firmware image itself; installed and confirmed. The format and the choice are those of
 // module_header.ts. Every write goes through NOR flash, where an armed power cut can strike: the
-// slot that runs is never touched but by a mark. Called by software.ts and ports/ota.ts.
+// slot that runs is never touched but by a mark. Called by software.ts and
+// ports/ota_slots.ts.
 
 import type { FlashImage } from "../flash_image.js";
 import type { Image } from "../image/image.js";

@@ -1,6 +1,6 @@
 // What a device runs in one life: a firmware image, chosen by the bootloader, and a module, chosen
 // under it. Made anew at each reset, or from the one before when the module alone restarts. Used
-// by device.ts, which starts lives, and by ports/ota.ts, which confirms and replaces.
+// by device.ts, which starts lives, and by ports/ota_slots.ts, which confirms and replaces.
 
 import { TRAP_TEXT_BYTES_MAX } from "../abi.js";
 import type { FlashImage } from "../flash_image.js";
@@ -26,6 +26,12 @@ export class Software {
   reloadModule(flash: FlashImage): Software {
     const module = chooseModule(flash, this.firmware.image);
     return new Software(this.firmware, module, this.isFirmwareOnTrial, module.isOnTrial);
+  }
+
+  /** For a copy of the flash: a trial that is confirmed in one of them goes on in the other. */
+  copy(): Software {
+    const { firmware, module, isFirmwareOnTrial, isModuleOnTrial } = this;
+    return new Software(firmware, module, isFirmwareOnTrial, isModuleOnTrial);
   }
 
   get firmwareOnTrial(): boolean {

@@ -11,7 +11,7 @@ import {
 } from "../abi.js";
 import { type FlashImage, RECORDS } from "../flash_image.js";
 import type { FlashRegion } from "../flash_region.js";
-import { NorError, type NorOperation } from "./nor.js";
+import { NorError, type NorOperation, overlay } from "./nor.js";
 import { type OperationOptions, OperationQueue } from "./operation_queue.js";
 import type { PortHost } from "./port_host.js";
 
@@ -90,17 +90,5 @@ export class FlashPort implements Contract {
   /** Power off: what waits is never performed. */
   close(): void {
     this.operations.close();
-  }
-}
-
-/** Shows in `bytes`, read at `offset`, what `operation` will have done. */
-function overlay(operation: NorOperation, offset: number, bytes: Uint8Array): void {
-  const size = operation.kind === "erase" ? FLASH_SECTOR_BYTES : operation.bytes.length;
-  const first = Math.max(0, operation.offset - offset);
-  const end = Math.min(bytes.length, operation.offset + size - offset);
-  for (let at = first; at < end; at++) {
-    const programmed =
-      operation.kind === "erase" ? undefined : operation.bytes[at + offset - operation.offset]!;
-    bytes[at] = programmed === undefined ? 0xff : bytes[at]! & programmed;
   }
 }

@@ -8,6 +8,7 @@ export const SECTOR_BYTES = 4096;
 export const UNIT_BYTES = 16;
 const UNITS = SECTOR_BYTES / UNIT_BYTES;
 const ERASED = 0xff;
+const NOTHING = new Uint8Array();
 const WORDS_PER_UNIT = UNIT_BYTES / 4;
 
 /** The bytes as 32-bit words; copied when they do not lie aligned in memory. */
@@ -27,6 +28,18 @@ function clearBits(flash: Uint8Array, bytes: Uint8Array): void {
 export type NorOperation =
   | { readonly kind: "program"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: "erase"; readonly offset: number };
+
+/** Shows in `bytes`, read at `offset`, what `operation` will have done: for reads while it waits. */
+export function overlay(operation: NorOperation, offset: number, bytes: Uint8Array): void {
+  const size = operation.kind === "erase" ? SECTOR_BYTES : operation.bytes.length;
+  const first = Math.max(0, operation.offset - offset);
+  const end = Math.min(bytes.length, operation.offset + size - offset);
+  for (let at = first; at < end; at++) {
+    const programmed =
+      operation.kind === "erase" ? undefined : operation.bytes[at + offset - operation.offset]!;
+    bytes[at] = programmed === undefined ? ERASED : bytes[at]! & programmed;
+  }
+}
 
 /**
  * What a power cut leaves of an operation: nothing; half of it (half of the units or of the sector,
@@ -60,21 +73,22 @@ export class NorFlash {
   programs = 0;
   /** Called before each operation takes place. */
   onOperation: (operation: NorOperation) => void = () => {};
+  #bytes: Uint8Array;
   /** 1 for each unit that must not be programmed before its sector has been erased. */
-  readonly #programmed: Uint8Array;
+  #programmed: Uint8Array;
+  /** A copy has the same arrays: they are replaced before they are changed. */
+  #isShared = false;
   #cut: { operations: number; mode: CutMode; random: Random } | null = null;
 
   /**
-   * Works on `bytes` in place: a whole number of sectors, 0xff where erased. Without `history` a
+   * Works on `bytes` in place, until it is copied: a whole number of sectors, 0xff where erased. Without `history` a
    * unit counts as programmed when it does not look erased, and no sector as worn.
    */
-  constructor(
-    readonly bytes: Uint8Array,
-    history?: Omit<NorSnapshot, "bytes">,
-  ) {
+  constructor(bytes: Uint8Array, history?: Omit<NorSnapshot, "bytes">) {
     if (bytes.length === 0 || bytes.length % SECTOR_BYTES !== 0) {
       throw new NorError(`${bytes.length} bytes are no whole number of sectors`);
     }
+    this.#bytes = bytes;
     this.erases = history?.erases.slice() ?? new Uint32Array(bytes.length / SECTOR_BYTES);
     this.#programmed = history?.programmed.slice() ?? new Uint8Array(bytes.length / UNIT_BYTES);
     if (history === undefined) this.#judge(0, bytes.length);
@@ -106,6 +120,33 @@ export class NorFlash {
     };
   }
 
+  /**
+   * An independent flash with the same bytes, wear and programmed units, and neither the listener
+   * nor the armed power cut of this one. Both share their bytes until one of them is changed, so
+   * that a copy of megabytes costs a microsecond, and the first change after it the megabytes.
+   */
+  copy(): NorFlash {
+    const copy = new NorFlash(this.#bytes, { programmed: NOTHING, erases: this.erases });
+    copy.#programmed = this.#programmed;
+    copy.programs = this.programs;
+    copy.#isShared = true;
+    this.#isShared = true;
+    return copy;
+  }
+
+  /** To be called before bytes or units are changed. */
+  #own(): void {
+    if (!this.#isShared) return;
+    this.#bytes = new Uint8Array(this.#bytes);
+    this.#programmed = this.#programmed.slice();
+    this.#isShared = false;
+  }
+
+  /** All of it, to be read; another array after the first change that follows a copy. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
   get size(): number {
     return this.bytes.length;
   }
@@ -113,6 +154,7 @@ export class NorFlash {
   /** What a programmer at the bench writes: whole sectors, and no operation of the chip. */
   load(offset: number, bytes: Uint8Array): void {
     this.#checkRange(offset, bytes.length, SECTOR_BYTES);
+    this.#own();
     this.bytes.set(bytes, offset);
     this.#judge(offset, bytes.length);
   }
@@ -128,6 +170,7 @@ export class NorFlash {
     if (bytes.length === 0) throw new NorError(`program of nothing at ${offset}`);
     this.#checkUnits(offset, bytes.length);
     if (!this.#begin({ kind: "program", offset, bytes })) return;
+    this.#own();
     clearBits(this.bytes.subarray(offset, offset + bytes.length), bytes);
     this.#programmed.fill(1, offset / UNIT_BYTES, (offset + bytes.length) / UNIT_BYTES);
     this.programs++;
@@ -137,6 +180,7 @@ export class NorFlash {
   erase(offset: number): void {
     this.#checkRange(offset, SECTOR_BYTES, SECTOR_BYTES);
     if (!this.#begin({ kind: "erase", offset })) return;
+    this.#own();
     this.bytes.fill(ERASED, offset, offset + SECTOR_BYTES);
     this.#programmed.fill(0, offset / UNIT_BYTES, offset / UNIT_BYTES + UNITS);
     this.erases[offset / SECTOR_BYTES]!++;
@@ -154,6 +198,7 @@ export class NorFlash {
   /** Leaves the flash as a power cut in the middle of this operation would. */
   interrupt(operation: NorOperation, mode: CutMode, random: Random): void {
     if (mode === "nothing") return;
+    this.#own();
     if (operation.kind === "erase") this.#interruptErase(operation.offset, mode, random);
     else this.#interruptProgram(operation.offset, operation.bytes, mode, random);
   }

@@ -1,7 +1,7 @@
 // Writes an image into a slot, front to back, a sector at a time: erased and programmed when it is
 // whole, and kept with one write of the file, which costs more than both. What is less than a
 // sector is held back until more comes, or until flush() programs it in whole units. Used by
-// ports/ota.ts.
+// ports/ota_slots.ts.
 
 import type { FlashRegion } from "../flash_region.js";
 import { SECTOR_BYTES, UNIT_BYTES } from "./nor.js";
@@ -27,6 +27,15 @@ export class SlotWriter {
 
   /** Bytes in front of the image that vouch for an older one, until they are erased. */
   private vouchers: number;
+
+  /** The same writer in a copy of the region, with what is held back. */
+  copy(region: FlashRegion): SlotWriter {
+    const writer = new SlotWriter(region, this.base, this.position - this.base);
+    writer.vouchers = this.vouchers;
+    writer.heldBytes = this.heldBytes;
+    writer.sector.set(this.sector.subarray(0, this.heldBytes));
+    return writer;
+  }
 
   /** Throws NorError or PowerCut; the next bytes go where they would have gone without it. */
   append(bytes: Uint8Array): void {

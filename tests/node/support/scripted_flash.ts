@@ -3,10 +3,13 @@
 // Operations that were not performed when the power goes are lost, as on the chip.
 
 import { EventKind, type FlashPort, Status } from "../../../host-node/src/abi.js";
-import { NorError, type NorFlash, type NorOperation } from "../../../host-node/src/ports/nor.js";
+import {
+  NorError,
+  type NorFlash,
+  type NorOperation,
+  overlay,
+} from "../../../host-node/src/ports/nor.js";
 import type { Agenda } from "./agenda.js";
-
-const SECTOR_BYTES = 4096;
 
 export class ScriptedFlash implements FlashPort {
   operationMs = 1;
@@ -84,15 +87,5 @@ export class ScriptedFlash implements FlashPort {
       if (error instanceof NorError) throw new Error(`the core broke a rule: ${error.message}`);
       throw error;
     }
-  }
-}
-
-function overlay(operation: NorOperation, offset: number, bytes: Uint8Array): void {
-  const size = operation.kind === "erase" ? SECTOR_BYTES : operation.bytes.length;
-  const first = Math.max(0, operation.offset - offset);
-  const end = Math.min(bytes.length, operation.offset + size - offset);
-  for (let at = first; at < end; at++) {
-    if (operation.kind === "erase") bytes[at] = 0xff;
-    else bytes[at]! &= operation.bytes[at + offset - operation.offset]!;
   }
 }

@@ -1,7 +1,7 @@
 // One update, from ota_begin on: what docs/ABI.md says about ota_write, ota_digest and
 // ota_activate, without a task and without a queue. A port asks `accept` in the core's task, and
 // performs in the order of acceptance, in whatever task it likes. The C twin of the session in
-// host-node/src/ports/ota.ts and of slot_writer.ts.
+// host-node/src/ports/ota_slots.ts and of slot_writer.ts.
 
 #ifndef OTA_SESSION_H
 #define OTA_SESSION_H
