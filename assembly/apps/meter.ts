@@ -1,9 +1,9 @@
 // Sample: a meter that loses nothing it was not told to lose. A reading each minute with the number
 // of the life and of the reading in it, so that whoever receives them sees a gap; what was counted
 // is in flash, the period is a setting in a shadow, the job "calibrate" takes two seconds, and
-// firmware is updated. `npm run sim` lets years pass for it (docs/SIMULATION.md).
+// firmware is updated, and a phone configures it. `npm run sim` lets years pass for it (docs/SIMULATION.md).
 
-import { Event, flash, JobStatus, jobs, json, log, Mode, mqtt, ota, shadow, system } from "../index";
+import { ble, Event, flash, JobStatus, jobs, json, log, Mode, mqtt, ota, shadow, system } from "../index";
 
 const MINUTE_S: i32 = 60;
 const PERIOD_MIN_S: i32 = 10;
@@ -28,6 +28,7 @@ export function setup(): void {
   settings.onChange(restartTimer);
   jobs.on("calibrate", calibrate);
   jobs.onCancel(stopCalibrating);
+  ble.enable();
   ota.enable();
 }
 

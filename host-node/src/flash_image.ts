@@ -26,7 +26,7 @@ import {
   type Partition,
   parsePartitionCsv,
 } from "./partitions.js";
-import { NorFlash, SECTOR_BYTES } from "./ports/nor.js";
+import { type CutMode, NorFlash, type Random, SECTOR_BYTES } from "./ports/nor.js";
 
 export const FLASH_BYTES = 4 * 1024 * 1024;
 /** The partition of the record store. */
@@ -188,6 +188,18 @@ export class FlashImage {
   /** Brings a range of the records partition to where it is kept. */
   persistRecords(offset: number, size: number): void {
     this.region(RECORDS).persist(offset, size);
+  }
+
+  /**
+   * The power fails in operation number `operations` from now (0: the next) on any partition that was
+   * asked for, as NorFlash.armPowerCut says.
+   */
+  armPowerCut(operations: number, mode: CutMode, random: Random): void {
+    for (const { nor } of this.regions.values()) nor.armPowerCut(operations, mode, random);
+  }
+
+  disarmPowerCut(): void {
+    for (const { nor } of this.regions.values()) nor.disarmPowerCut();
   }
 
   /** A copy of bytes of a partition, without loading all of it; less where the partition ends. */

@@ -76,7 +76,7 @@ export function sweepCommand(): Command {
     .argument("[scenario]", NAMES.join(", "), "life")
     .option("-a, --app <file>", "application (.ts) or module (.wasm)", SAMPLE)
     .option("-s, --seed <n>", "seed", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
-    .option("-p, --pairs <n>", "most pairs of cuts", wholeNumber(0, 1e6), 400)
+    .option("-p, --pairs <n>", "most pairs of cuts", wholeNumber(0, 1e6), 1000)
     .option("--every-call", "try every call, also where the world is the same", false)
     .addOption(new Option("-b, --born <how>", "how it begins").choices(BIRTHS).default("claim"))
     .option("--json", "print one line of JSON", false)

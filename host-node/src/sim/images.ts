@@ -1,39 +1,29 @@
-// Firmware and modules for simulated updates: one module under many versions, signed with a key that
-// is the same in each run, by signatures that are the same, too (RFC 6979).
+// Firmware for simulated devices: one module under many versions, and the key that signs updates,
+// which is the same in each run.
 
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import { ABI_VERSION } from "../abi.js";
-import { packImage, signatureText } from "../image/index.js";
+import { packImage } from "../image/index.js";
 
 const BUILT_AT = new Date("2026-01-01T00:00:00Z");
-const SECRET = createHash("sha256").update("iot32 simulated updates").digest();
-/** SubjectPublicKeyInfo of a point on P-256 (RFC 5480), up to the point. */
-const SPKI_HEAD = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
 
-const base64Lines = (der: Uint8Array): string =>
-  Buffer.from(der)
-    .toString("base64")
-    .replace(/.{64}/g, (line) => `${line}\n`);
-
-/** What devices verify updates with: PEM. */
-export const UPDATE_PUBLIC_KEY = [
-  "-----BEGIN PUBLIC KEY-----",
-  base64Lines(
-    Buffer.concat([Buffer.from(SPKI_HEAD, "hex"), p256.getPublicKey(new Uint8Array(SECRET), false)]),
-  ),
-  "-----END PUBLIC KEY-----",
-  "",
-].join("\n");
-
-/** Signature of a file, as job documents carry it. */
-export function updateSignature(file: Uint8Array): string {
-  const digest = createHash("sha256").update(file).digest();
-  const signature = p256.sign(new Uint8Array(digest), new Uint8Array(SECRET), {
-    ...{ prehash: false, lowS: false, format: "compact" },
-  });
-  return signatureText(signature);
+function updateKey() {
+  const secret = createHash("sha256").update("iot32 simulated updates").digest();
+  const point = p256.getPublicKey(new Uint8Array(secret), false);
+  const [x, y] = [point.subarray(1, 33), point.subarray(33)];
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+  const jwk = { kty: "EC", crv: "P-256", d: text(secret), x: text(x), y: text(y) };
+  return createPrivateKey({ key: jwk, format: "jwk" });
 }
+
+const key = updateKey();
+
+/** What signs simulated updates, and what devices verify them with: PEM. */
+export const UPDATE_PRIVATE_KEY = key.export({ type: "pkcs8", format: "pem" }).toString();
+export const UPDATE_PUBLIC_KEY = createPublicKey(key)
+  .export({ type: "spki", format: "pem" })
+  .toString();
 
 /** An application image of this version around a module. */
 export function firmwareImage(module: Uint8Array, version: string): Uint8Array {

@@ -3,9 +3,9 @@
 
 import type { CallArgument } from "../abi.js";
 import type { PublishEvent } from "../cloud/broker.js";
-import type { ProvisionedEvent } from "../cloud/provisioning.js";
+import type { ProvisionedEvent } from "../cloud/provisioning_rules.js";
 import type { DisconnectReason, RuleEvent } from "../cloud/rules.js";
-import type { RefusedEvent } from "../cloud/shadow.js";
+import type { RefusedEvent } from "../cloud/service.js";
 import type { SimDevice } from "./device.js";
 import { Digest } from "./digest.js";
 import type { CoreEventHappening } from "./happenings.js";

@@ -10,6 +10,7 @@ import {
   isSealed,
   PAYLOAD_CRC_AT,
   payloadBytes,
+  RECORD,
   TOMBSTONE,
   viewOf,
 } from "../trace/record_header.js";
@@ -30,6 +31,11 @@ export function storedRecords(flash: Uint8Array): Map<number, StoredRecord> {
   for (let sector = 0; sector < flash.length; sector += FLASH_SECTOR_BYTES) {
     const end = sector + FLASH_SECTOR_BYTES;
     for (let at = sector + FLASH_UNIT_BYTES; at < end; ) {
+      // Most of flash is erased, or the inside of records: a glance is enough.
+      if (flash[at] !== RECORD) {
+        at += FLASH_UNIT_BYTES;
+        continue;
+      }
       const header = flash.subarray(at, at + FLASH_UNIT_BYTES);
       if (!isRecord(header, at) || !isSealed(header, at)) {
         at += FLASH_UNIT_BYTES;

@@ -26,6 +26,8 @@ export interface Scenario {
 
 /** A scenario that is under way in a world. */
 export class ScenarioRun {
+  /** Called before each thing that happens; a copy has none. */
+  onStep: (() => void) | null = null;
   private next = 0;
 
   constructor(
@@ -40,6 +42,7 @@ export class ScenarioRun {
 
   /** The next thing that happens, and what the cloud does about it; false: nothing happens. */
   step(limitMs: number): boolean {
+    this.onStep?.();
     if (!this.world.step(limitMs)) return false;
     const step = this.scenario.steps[this.next];
     if (step?.when(this.world) === true) {

@@ -2,8 +2,9 @@
 // They are made for an application with a shadow "settings" and a job "calibrate", such as the
 // sample meter.
 
+import { Mode } from "../abi.js";
 import { isTerminal } from "../cloud/jobs_model.js";
-import { firmwareImage, updateSignature } from "./images.js";
+import { firmwareImage, UPDATE_PRIVATE_KEY } from "./images.js";
 import type { Scenario, ScenarioStep } from "./scenario.js";
 import type { World } from "./world.js";
 
@@ -15,12 +16,11 @@ const thingOf = (world: World): string => world.thingNameOf(0);
 
 /** The device is at work as its thing. */
 const isAtWork = (world: World): boolean =>
-  world.devices[0]!.isConnected && world.devices[0]!.mqtt.opening?.clientId === thingOf(world);
+  world.devices[0]!.isConnected && world.devices[0]!.mode === Mode.NORMAL;
 
-const isEnded = (world: World, jobId: string): boolean => {
-  const job = world.cloud.jobs.records().find((each) => each.jobId === jobId);
-  const execution = job?.executions.get(thingOf(world));
-  return execution !== undefined && isTerminal(execution.status);
+const isEnded = ({ cloud }: World, jobId: string): boolean => {
+  const isThere = cloud.jobs.list().some((job) => job.jobId === jobId);
+  return isThere && cloud.jobs.executions(jobId).every(({ status }) => isTerminal(status));
 };
 
 const change: ScenarioStep = {
@@ -51,9 +51,9 @@ const update = (module: Uint8Array): ScenarioStep => ({
   when: (world) => isEnded(world, "calibrate-1"),
   act: (world) => {
     const image = firmwareImage(module, NEXT_VERSION);
-    const signature = updateSignature(image);
-    const jobId = "update-1";
-    world.cloud.createUpdate({ jobId, things: [thingOf(world)], image, signature });
+    const things = [thingOf(world)];
+    const privateKeyPem = UPDATE_PRIVATE_KEY;
+    world.cloud.createUpdate({ jobId: "update-1", things, image, privateKeyPem });
   },
 });
 

@@ -1,7 +1,7 @@
-// A sweep: a scenario is run once, and at every call of the core to its host the world is copied,
-// the power of the copy's device is cut there, and the copy lives on to the scenario's end. Calls
-// between which neither flash nor cloud nor wire has changed leave the same world behind (but for
-// its clock), and are tried once. Then twice: in the recoveries that did something no other one did,
+// A sweep: a scenario is run once, and at every call of the core to its host, and wherever flash or
+// cloud has changed between two steps, the world is copied, the power of the copy's device is cut
+// there, and the copy lives on to the scenario's end. Places between which neither flash nor cloud
+// nor wire has changed leave the same world behind (but for its clock), and are tried once. Then twice: in the recoveries that did something no other one did,
 // the power is cut again at each place.
 
 import type { CutMode } from "../ports/nor.js";
@@ -15,7 +15,7 @@ export interface SweepOptions {
   readonly module: Uint8Array;
   readonly scenario: Scenario;
   readonly seed?: number;
-  /** Most second cuts that are tried; default 400. */
+  /** Most second cuts that are tried; default 1000. */
   readonly pairsMax?: number;
   /** Tries every call, also where the world is the same as at the one before. */
   readonly everyCall?: boolean;
@@ -41,7 +41,7 @@ export interface SweepReport {
   readonly seed: number;
   /** Calls of the core to its host in the run without a cut. */
   readonly calls: number;
-  /** Of them, places that leave different worlds behind. */
+  /** Places, at calls and between steps, that leave different worlds behind. */
   readonly places: number;
   /** Worlds that were run to their end, with one cut and with two. */
   readonly cuts: number;
@@ -52,7 +52,7 @@ export interface SweepReport {
   readonly digest: string;
 }
 
-const PAIRS_MAX = 400;
+const PAIRS_MAX = 1000;
 /** After the end of the scenario, before the invariants that hold at rest are asked. */
 const REST_MS = 10 * 60_000;
 const OFF_MS = 1000;
@@ -102,16 +102,21 @@ class Sweep {
     return new ScenarioRun(scenario, world, monitor);
   }
 
-  /** Calls `at` at each call of the device that finds another world than the one before. */
+  /**
+   * Calls `at` at each call of the device, and between steps, where the world is another one than at
+   * the place before.
+   */
   private throughout(run: ScenarioRun, at: (run: ScenarioRun) => void): void {
-    const [device] = run.world.devices;
+    const device = run.world.devices[0]!;
+    const everyCall = this.options.everyCall === true;
     let before = "";
-    device!.onCall = () => {
-      const now = this.options.everyCall === true ? String(device!.calls) : run.world.effects;
-      if (now === before) return;
-      before = now;
+    const look = (place: string): void => {
+      if (place === before || !device.isOn) return;
+      before = place;
       at(run);
     };
+    device.onCall = () => look(everyCall ? `call ${device.calls}` : run.world.effects);
+    run.onStep = () => look(run.world.effects);
   }
 
   private cutHere(run: ScenarioRun): void {
@@ -174,12 +179,15 @@ class Sweep {
     }
   }
 
+  /** So many of the places of a recovery, wherever in it they are. */
   private secondCuts(start: ScenarioRun, first: Cut, max: number): void {
     let left = max;
+    const share = Math.min(1, (2 * max) / this.places);
     const recovery = start.copy();
     recovery.world.devices[0]!.powerCut(first.mode, OFF_MS, this.random.fraction);
     this.throughout(recovery, (run) => {
-      if (left-- <= 0) return;
+      if (left === 0 || !this.random.chance(share)) return;
+      left--;
       const { calls: call } = run.world.devices[0]!;
       const mode = MODES[this.random.below(MODES.length)]!;
       this.pairs++;

@@ -2,9 +2,9 @@
 // workload's time has come.
 
 import type { PublishEvent } from "../cloud/broker.js";
-import type { ProvisionedEvent } from "../cloud/provisioning.js";
+import type { ProvisionedEvent } from "../cloud/provisioning_rules.js";
 import type { DisconnectReason, RuleEvent } from "../cloud/rules.js";
-import type { RefusedEvent } from "../cloud/shadow.js";
+import type { RefusedEvent } from "../cloud/service.js";
 import type { DeviceWatcher } from "./device.js";
 import type { World } from "./world.js";
 

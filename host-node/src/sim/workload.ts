@@ -4,7 +4,7 @@
 
 import { JobError } from "../cloud/jobs_rules.js";
 import { ShadowError } from "../cloud/shadow_document.js";
-import { firmwareImage, updateSignature } from "./images.js";
+import { firmwareImage, UPDATE_PRIVATE_KEY } from "./images.js";
 import { Random } from "./random.js";
 import type { World } from "./world.js";
 
@@ -119,13 +119,13 @@ export class Workload {
   private update({ cloud }: World, thing: string): void {
     const image = firmwareImage(this.module, `1.${++this.lastVersion}.0`);
     const jobId = `update-${this.lastVersion}`;
-    cloud.createUpdate({ jobId, things: [thing], image, signature: updateSignature(image) });
+    cloud.createUpdate({ jobId, things: [thing], image, privateKeyPem: UPDATE_PRIVATE_KEY });
   }
 
   private updateModule({ cloud }: World, thing: string): void {
     const { module } = this;
     const jobId = `module-${++this.lastJob}`;
-    cloud.createUpdate({ jobId, things: [thing], module, signature: updateSignature(module) });
+    cloud.createUpdate({ jobId, things: [thing], module, privateKeyPem: UPDATE_PRIVATE_KEY });
   }
 
   copy(): Workload {

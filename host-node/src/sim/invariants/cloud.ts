@@ -3,7 +3,7 @@
 
 import { Event } from "../../abi.js";
 import type { PublishEvent } from "../../cloud/broker.js";
-import { type ExecutionRecord, isTerminal, type JobRecord } from "../../cloud/jobs_model.js";
+import { isTerminal } from "../../cloud/jobs_model.js";
 import type { SimDevice } from "../device.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
@@ -53,15 +53,16 @@ export class JobsTell implements Invariant {
   }
 
   published(world: World, { clientId, topic, payload }: PublishEvent, report: Report): void {
-    const match = JOB_UPDATE.exec(topic);
-    if (match === null) return;
+    const jobId = JOB_UPDATE.exec(topic)?.[2];
+    if (jobId === undefined) return;
     const device = world.deviceOf(clientId);
-    const job = world.cloud.jobs.records().find(({ jobId }) => jobId === match[2]);
     const status = statusIn(payload);
-    if (device === null || job === undefined || status === null) return;
-    const order = orderIn(job);
-    if (order.action === "OTA") this.checkUpdate(device, order, match[2]!, status, report);
-    else if (order.action !== "APP") this.checkJob(device, match[2]!, status, report);
+    const { jobs } = world.cloud;
+    const isThere = jobs.list().some((job) => job.jobId === jobId);
+    if (device === null || status === null || !isThere) return;
+    const order = orderIn(jobs.describe(jobId).document);
+    if (order.action === "OTA") this.checkUpdate(device, order, jobId, status, report);
+    else if (order.action !== "APP") this.checkJob(device, jobId, status, report);
   }
 
   private checkUpdate(
@@ -87,20 +88,13 @@ export class JobsTell implements Invariant {
   }
 
   atRest(world: World, report: Report): void {
-    for (const job of world.cloud.jobs.records()) {
-      for (const execution of job.executions.values()) this.checkEnd(world, job, execution, report);
+    const { jobs } = world.cloud;
+    for (const { jobId } of jobs.list()) {
+      for (const { thingName, status } of jobs.executions(jobId)) {
+        if (isTerminal(status)) continue;
+        report(world.deviceOf(thingName), `leaves ${jobId} ${status} long after its time`);
+      }
     }
-  }
-
-  private checkEnd(
-    world: World,
-    job: JobRecord,
-    { thing, status }: ExecutionRecord,
-    report: Report,
-  ): void {
-    const device = world.deviceOf(thing);
-    if (device === null) return;
-    if (!isTerminal(status)) report(device, `${job.jobId} is ${status} long after its time`);
   }
 
   copy(): JobsTell {
@@ -119,7 +113,7 @@ function statusIn(payload: Buffer): string | null {
   }
 }
 
-function orderIn({ document }: JobRecord): Order {
+function orderIn(document: string): Order {
   try {
     return JSON.parse(document) as Order;
   } catch {
