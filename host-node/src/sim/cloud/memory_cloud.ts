@@ -11,11 +11,12 @@ import type {
   ProvisionedEvent,
   ProvisioningHookAnswer,
   ProvisioningHookRequest,
-} from "../../cloud/provisioning.js";
+} from "../../cloud/provisioning_rules.js";
 import type { DisconnectReason, RuleEvent } from "../../cloud/rules.js";
 import type { S3ErrorCode } from "../../cloud/s3_error.js";
-import type { RefusedEvent, ShadowUpdateDocument } from "../../cloud/shadow.js";
+import type { RefusedEvent } from "../../cloud/service.js";
 import type { ShadowAccepted, ShadowDocument } from "../../cloud/shadow_document.js";
+import type { ShadowUpdateDocument } from "../../cloud/shadow_engine.js";
 import type { CertificateStatus, Identity, Registry } from "../../cloud/store.js";
 import type { Update, UpdateOptions } from "../../cloud/updates.js";
 
@@ -106,11 +107,11 @@ export class MemoryCloud {
   setCertificateStatus(_certificateId: string, _status: CertificateStatus): void {
     later();
   }
-  /** The TLS handshake: false unless the certificate is known, ACTIVE, and the key belongs to it. */
+  /** The TLS handshake: false unless the certificate is known, ACTIVE, and the key is its own. */
   open(_connection: number, _certificatePem: string, _privateKeyPem: string): boolean {
     return later();
   }
-  /** From the client. The payload's bytes must not change afterwards. Unknown numbers are ignored. */
+  /** From the client. The payload must not change afterwards. An unknown number is ignored. */
   packet(_connection: number, _packet: Packet): void {
     later();
   }
