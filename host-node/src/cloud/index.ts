@@ -32,7 +32,7 @@ import type { PresignedMethod } from "./presign.js";
 import { type ProvisioningHook, ProvisioningService } from "./provisioning.js";
 import { type ProvisionedEvent, sweepExpired } from "./provisioning_rules.js";
 import { systemRandom } from "./random.js";
-import { objectOfPlaceholder } from "./s3_placeholder.js";
+import { objectOfPlaceholder, substituteBy } from "./s3_placeholder.js";
 import type { ServiceContext, ServiceFactory } from "./service.js";
 import { type ShadowHandle, ShadowService } from "./shadow.js";
 import { DiskFiles } from "./state_files.js";
@@ -410,10 +410,9 @@ function addServices(
   const refused = relay.refused.bind(relay);
   const latencyMs = options.shadowLatencyMs ?? 0;
   const shadows = new ShadowService(context, { latencyMs, refused });
-  const presigned: Substitute = (placeholder, { thingName, jobId, expiresInSeconds }) => {
-    const { bucket, key } = objectOfPlaceholder(placeholder);
-    return files.presign(bucket, key, expiresInSeconds, { recipient: { thingName, jobId } });
-  };
+  const presigned = substituteBy(({ bucket, key }, seconds, recipient) =>
+    files.presign(bucket, key, seconds, { recipient }),
+  );
   const { substitute = presigned } = options;
   const checkPlaceholder = substitute === presigned ? objectOfPlaceholder : () => {};
   const jobsTimer: WakeUp = new WakeUp(context.clock, () => jobs.engine.advance());
