@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import type { IConnackPacket, IPublishPacket } from "mqtt-packet";
-import { CertificateAuthority, certificateIdOf } from "../../host-node/src/cloud/ca.js";
+import { CertificateAuthority } from "../../host-node/src/cloud/ca.js";
+import { certificateIdOf } from "../../host-node/src/cloud/certificate.js";
 import type { PresenceConnected, PresenceDisconnected } from "../../host-node/src/cloud/index.js";
 import {
   cleanUp,

@@ -9,12 +9,18 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, mock, test } from "node:test";
 import { TokenBucket } from "../../host-node/src/cloud/clock.js";
+import { DiskFiles } from "../../host-node/src/cloud/state_files.js";
 import { type RegistryDraft, Store } from "../../host-node/src/cloud/store.js";
 import { cleanUp, temporaryDirectory } from "./cloud_support.js";
 
-const STORE_MODULE = new URL("../../host-node/src/cloud/store.js", import.meta.url).href;
+const MODULES = ["store", "state_files"].map(
+  (name) => new URL(`../../host-node/src/cloud/${name}.js`, import.meta.url).href,
+);
 
 after(cleanUp);
+
+const openStore = (directory: string): Store => new Store(new DiskFiles(directory));
+const pathIn = (directory: string): string => join(directory, "registry.json");
 
 function addThing(draft: RegistryDraft, name: string): void {
   const thing = { name, typeName: null, attributes: {}, groups: [], principals: [], created: 0 };
@@ -23,9 +29,9 @@ function addThing(draft: RegistryDraft, name: string): void {
 
 test("transaction that throws changes neither memory nor file", () => {
   const directory = temporaryDirectory();
-  const store = new Store(directory);
+  const store = openStore(directory);
   store.transaction((draft) => addThing(draft, "first"));
-  const before = readFileSync(store.path, "utf8");
+  const before = readFileSync(pathIn(directory), "utf8");
   assert.throws(
     () =>
       store.transaction((draft) => {
@@ -35,31 +41,31 @@ test("transaction that throws changes neither memory nor file", () => {
     /refused/,
   );
   assert.deepEqual([...store.registry.things.keys()], ["first"]);
-  assert.equal(readFileSync(store.path, "utf8"), before);
-  assert.deepEqual([...new Store(directory).registry.things.keys()], ["first"]);
+  assert.equal(readFileSync(pathIn(directory), "utf8"), before);
+  assert.deepEqual([...openStore(directory).registry.things.keys()], ["first"]);
 });
 
 test("name that is a property of every object is a thing like any other", () => {
   const directory = temporaryDirectory();
   const names = ["__proto__", "constructor", "toString"];
-  new Store(directory).transaction((draft) => {
+  openStore(directory).transaction((draft) => {
     for (const name of names) addThing(draft, name);
   });
-  assert.deepEqual([...new Store(directory).registry.things.keys()], names);
+  assert.deepEqual([...openStore(directory).registry.things.keys()], names);
 });
 
 test("torn temporary file is ignored, a broken registry is reported and not overwritten", () => {
   const directory = temporaryDirectory();
-  const store = new Store(directory);
+  const store = openStore(directory);
   store.transaction((draft) => addThing(draft, "kept"));
-  const whole = readFileSync(store.path, "utf8");
-  writeFileSync(`${store.path}.tmp`, whole.slice(0, whole.length / 2));
-  assert.ok(new Store(directory).registry.things.has("kept"));
-  writeFileSync(store.path, "{ half");
-  assert.throws(() => new Store(directory), /is not JSON/);
+  const whole = readFileSync(pathIn(directory), "utf8");
+  writeFileSync(`${pathIn(directory)}.tmp`, whole.slice(0, whole.length / 2));
+  assert.ok(openStore(directory).registry.things.has("kept"));
+  writeFileSync(pathIn(directory), "{ half");
+  assert.throws(() => openStore(directory), /is not JSON/);
   assert.equal(readFileSync(join(directory, "registry.json"), "utf8"), "{ half");
-  writeFileSync(store.path, '{"version":99}');
-  assert.throws(() => new Store(directory), /version 99/);
+  writeFileSync(pathIn(directory), '{"version":99}');
+  assert.throws(() => openStore(directory), /version 99/);
 });
 
 /** Cuts the power at one file operation: it does half of its work, and nothing follows. */
@@ -75,7 +81,7 @@ const write = fs.writeFileSync;
 test("power cut at any file operation of a transaction leaves the old state whole", () => {
   const directory = temporaryDirectory();
   for (const [operation, half] of Object.entries(POWER_CUTS)) {
-    const store = new Store(directory);
+    const store = openStore(directory);
     const before = [...store.registry.things.keys()];
     let cuts = 0;
     const cut = mock.method(fs, operation as "writeFileSync", (file: number, text: string) => {
@@ -91,14 +97,14 @@ test("power cut at any file operation of a transaction leaves the old state whol
       syncBuiltinESMExports();
     }
     assert.equal(cuts, 1, operation);
-    assert.deepEqual([...new Store(directory).registry.things.keys()], before);
+    assert.deepEqual([...openStore(directory).registry.things.keys()], before);
     store.transaction((draft) => addThing(draft, operation));
-    assert.ok(new Store(directory).registry.things.has(operation));
+    assert.ok(openStore(directory).registry.things.has(operation));
   }
 });
 
 test("transaction syncs the new text before it replaces the old, and the directory after", () => {
-  const store = new Store(temporaryDirectory());
+  const store = openStore(temporaryDirectory());
   const order: string[] = [];
   const watch = (operation: "fsyncSync" | "renameSync") => {
     const real = fs[operation] as (...parameters: unknown[]) => void;
@@ -121,7 +127,8 @@ test("transaction syncs the new text before it replaces the old, and the directo
 /** Adds things without end, and says each number when its transaction has returned. */
 const WRITER = `
   const { Store } = await import(process.argv[1]);
-  const store = new Store(process.argv[2]);
+  const { DiskFiles } = await import(process.argv[2]);
+  const store = new Store(new DiskFiles(process.argv[3]));
   for (let i = store.registry.things.size; ; i++) {
     const name = "thing-" + i;
     store.transaction((draft) => draft.things.set(name, { name, typeName: null, attributes: { pad: "x".repeat(2000) }, groups: [], principals: [], created: i }));
@@ -132,7 +139,7 @@ const WRITER = `
  * Lets the writer report \`count\` transactions, then kills it; answers the last one it reported.
  */
 async function killAfter(directory: string, count: number): Promise<number> {
-  const argv = ["--input-type=module", "-e", WRITER, STORE_MODULE, directory];
+  const argv = ["--input-type=module", "-e", WRITER, ...MODULES, directory];
   const writer: ChildProcess = spawn(process.execPath, argv, {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -151,7 +158,7 @@ test("process killed while it writes leaves every reported transaction, whole, a
   const directory = temporaryDirectory();
   for (let round = 1; round <= 6; round++) {
     const last = await killAfter(directory, 1 + round * 7);
-    const things = [...new Store(directory).registry.things.keys()];
+    const things = [...openStore(directory).registry.things.keys()];
     assert.ok(last >= 0, "the writer reported nothing");
     assert.ok(
       things.length === last + 1 || things.length === last + 2,

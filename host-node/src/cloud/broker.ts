@@ -7,18 +7,20 @@ import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { Aedes, type AedesPublishPacket, type Client } from "aedes";
 import type { IConnectPacket, IPublishPacket, Packet } from "mqtt-packet";
-import { certificateIdOf } from "./ca.js";
+import { certificateIdOf } from "./certificate.js";
 import type { Clock } from "./clock.js";
 import { Connection, type ConnectionListener } from "./connection.js";
 import { arnOf } from "./defaults.js";
+import { certificateRefusal, grantedQos, serviceFor, unheardAnswer } from "./dispatch.js";
 import { Gate, type Broker as GateBroker } from "./gate.js";
 import type { Limits } from "./limits.js";
 import { Presence, type PresenceConnected, type PresenceDisconnected } from "./presence.js";
 import { thingNameOf } from "./principal.js";
+import { type Random, systemRandom } from "./random.js";
 import type { DisconnectReason, RuleAction, RuleEvent, RuleName } from "./rules.js";
 import type { Service, ServiceConnection } from "./service.js";
 import type { Identity, Store } from "./store.js";
-import { filterMatches, isBasicIngest } from "./topics.js";
+import { isBasicIngest } from "./topics.js";
 
 /** A PUBLISH of a client that broke no rule. */
 export interface PublishEvent {
@@ -47,19 +49,20 @@ export interface BrokerOptions {
   readonly listener: BrokerListener;
 }
 
-/** Aedes's own bound for MQTT 3.1, which the gate refuses anyway. */
 /** Who published an answer, in the broker's bookkeeping. */
 const ANSWERS = "answers";
+/** Aedes's own bound for MQTT 3.1, which the gate refuses anyway. */
 const ANY_CLIENT_ID_LENGTH = 65_535;
 
-export class Broker implements GateBroker, ConnectionListener {
+export class Broker implements GateBroker<Connection>, ConnectionListener {
+  readonly random: Random = systemRandom;
   readonly store: Store;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly #listener: BrokerListener;
   readonly #aedes: Aedes;
   readonly #server: Server;
-  readonly #gate: Gate;
+  readonly #gate: Gate<Connection>;
   readonly #presence: Presence;
   readonly #services: Service[] = [];
   readonly #sockets = new Set<Socket>();
@@ -187,9 +190,7 @@ export class Broker implements GateBroker, ConnectionListener {
 
   request(connection: Connection, packet: IPublishPacket): boolean {
     const { topic } = packet;
-    const service = this.#services.find(({ topics }) =>
-      topics.some((filter) => filterMatches(filter, topic)),
-    );
+    const service = serviceFor(this.#services, topic);
     if (service === undefined && !isBasicIngest(topic)) return false;
     // AWS acknowledges the receipt of a request, not its success.
     if (packet.qos === 1) connection.send({ cmd: "puback", messageId: packet.messageId! });
@@ -268,14 +269,9 @@ export class Broker implements GateBroker, ConnectionListener {
 
   #accept(socket: TLSSocket): void {
     const certificateId = certificateIdOf(socket.getPeerCertificate().raw);
-    const status = this.store.registry.certificates.get(certificateId)?.status;
-    if (status !== "ACTIVE" || this.#closed) {
-      this.#listener.rule({
-        rule: status === undefined ? "certificate-unknown" : "certificate-not-active",
-        action: "refused",
-        clientId: null,
-        detail: `certificate ${certificateId} is ${status ?? "not registered"}`,
-      });
+    const refusal = certificateRefusal(this.store.registry, certificateId);
+    if (refusal !== null || this.#closed) {
+      if (refusal !== null) this.#listener.rule(refusal);
       socket.on("error", () => {});
       socket.destroy();
       return;
@@ -336,10 +332,9 @@ export class Broker implements GateBroker, ConnectionListener {
       certificateId: connection.certificateId,
       thingName: thingNameOf(connection, this.store.registry),
       respond: (topic, payload, when) => {
-        const granted = grantedQos(connection, topic);
+        const granted = grantedQos(connection.filters, topic);
         if (granted === null && when === "only-if-subscribed") {
-          const detail = `the answer on ${topic} was not subscribed to before the request`;
-          this.rule(connection, "response-not-subscribed", "withheld", detail);
+          this.rule(connection, "response-not-subscribed", "withheld", unheardAnswer(topic));
           return;
         }
         const client = this.#clients.get(connection);
@@ -354,15 +349,6 @@ export class Broker implements GateBroker, ConnectionListener {
       },
     };
   }
-}
-
-/** The best QoS that a subscription of the client grants for a topic, or null without one. */
-function grantedQos(connection: Connection, topic: string): 0 | 1 | null {
-  let best: 0 | 1 | null = null;
-  for (const [filter, qos] of connection.filters) {
-    if (filterMatches(filter, topic) && (best === null || qos > best)) best = qos;
-  }
-  return best;
 }
 
 function packetOf(topic: string, payload: string | Buffer, qos: 0 | 1) {

@@ -3,10 +3,16 @@
 // Node's. Validity follows the real clock, not the injected one: the peers' TLS stacks do too.
 
 import "reflect-metadata";
-import { createHash, generateKeyPair, webcrypto, X509Certificate } from "node:crypto";
+import { generateKeyPair, webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { promisify } from "node:util";
 import * as x509 from "@peculiar/x509";
+import {
+  certificateIdOf,
+  type IssuedCertificate,
+  type IssuedWithKeys,
+  SigningRequestError,
+} from "./certificate.js";
 import type { Limits } from "./limits.js";
 import type { Identity } from "./store.js";
 
@@ -28,19 +34,6 @@ const SERVER_LIFE_MS = 365 * 24 * 3600 * 1000;
 /** The end that AWS gives its device certificates. */
 const DEVICE_NOT_AFTER = new Date("2049-12-31T23:59:59Z");
 const SERIAL_BYTES = 16;
-
-/** A signing request that the authority does not sign; the message is fit for the device. */
-export class SigningRequestError extends Error {}
-
-export interface IssuedCertificate {
-  readonly certificateId: string;
-  readonly certificatePem: string;
-}
-
-/** AWS's certificate id: SHA-256 of the certificate's DER, in hexadecimal. */
-export function certificateIdOf(der: Uint8Array): string {
-  return createHash("sha256").update(der).digest("hex");
-}
 
 export class CertificateAuthority {
   readonly certificatePem: string;
@@ -107,7 +100,7 @@ export class CertificateAuthority {
   }
 
   /** A device certificate with a new RSA key; the key comes as PKCS#1, as AWS sends it. */
-  async issueWithKeys(): Promise<IssuedCertificate & { readonly privateKeyPem: string }> {
+  async issueWithKeys(): Promise<IssuedWithKeys> {
     const pair = await promisify(generateKeyPair)("rsa", { modulusLength: DEVICE_RSA_BITS });
     const publicKey = pair.publicKey.export({ type: "spki", format: "der" });
     const certificate = await this.#issueDevice(

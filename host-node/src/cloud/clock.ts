@@ -21,6 +21,30 @@ export function systemClock(now: () => number = Date.now): Clock {
   };
 }
 
+/** A callback at the one moment that counts at present, which whoever waits sets anew. */
+export class WakeUp {
+  readonly #clock: Clock;
+  readonly #callback: () => void;
+  #cancel = () => {};
+
+  constructor(clock: Clock, callback: () => void) {
+    this.#clock = clock;
+    this.#callback = callback;
+  }
+
+  /** Milliseconds since 1970, in place of the moment before; an infinite one is never. */
+  set(at: number): void {
+    this.#cancel();
+    if (at === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(0, at - this.#clock.now());
+    this.#cancel = this.#clock.after(delayMs, this.#callback);
+  }
+
+  cancel(): void {
+    this.#cancel();
+  }
+}
+
 /** Permits `ratePerSecond` on average, with a burst of one second's worth. */
 export class TokenBucket {
   readonly #ratePerSecond: number;
@@ -31,6 +55,13 @@ export class TokenBucket {
     this.#ratePerSecond = ratePerSecond;
     this.#tokens = ratePerSecond;
     this.#filledAt = now;
+  }
+
+  /** As full as this one, and from now on by itself. */
+  copy(): TokenBucket {
+    const copy = new TokenBucket(this.#ratePerSecond, this.#filledAt);
+    copy.#tokens = this.#tokens;
+    return copy;
   }
 
   /** True, and one token less, when the rate permits one more. */
@@ -61,4 +92,8 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#ratePerSecond, this.#tokens + gained);
     this.#filledAt = now;
   }
+}
+
+export function copiedRates<Name>(rates: ReadonlyMap<Name, TokenBucket>): Map<Name, TokenBucket> {
+  return new Map([...rates].map(([name, rate]) => [name, rate.copy()]));
 }

@@ -8,7 +8,10 @@ import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { generate, type IPublishPacket, type Packet, parser } from "mqtt-packet";
 import { type Clock, TokenBucket } from "./clock.js";
+import type { GateConnection } from "./gate.js";
 import type { Limits } from "./limits.js";
+import { OutboundWindow } from "./outbound_window.js";
+import type { Permissions } from "./permissions.js";
 import type { DisconnectReason, RuleAction, RuleName } from "./rules.js";
 
 export interface ConnectionListener {
@@ -24,7 +27,7 @@ export interface ConnectionListener {
 const FAREWELL_MS = 5000;
 const KEEP_ALIVE_OFF = 0;
 
-export class Connection {
+export class Connection implements GateConnection {
   /** The end that the broker library reads and writes. */
   readonly stream: Duplex;
   readonly socket: TLSSocket;
@@ -38,6 +41,7 @@ export class Connection {
   open = false;
   /** Filters with their granted QoS; the gate keeps them. */
   filters = new Map<string, 0 | 1>();
+  permissions: Permissions | null = null;
   readonly publishRate: TokenBucket;
   /** Resolves when the broker library has let go of this client. */
   readonly gone: Promise<void>;
@@ -49,10 +53,9 @@ export class Connection {
   readonly #inbound = parser();
   readonly #outbound = parser();
   readonly #throughput: TokenBucket;
-  /** QoS 1 ids from the client that await our PUBACK, and ours that await the client's. */
+  /** QoS 1 ids from the client that await our PUBACK. */
   readonly #unacknowledgedIn = new Set<number>();
-  readonly #unacknowledgedOut = new Set<number>();
-  readonly #delayedOut: IPublishPacket[] = [];
+  readonly #window: OutboundWindow;
   /** Packets that came while the connection was held; null when it is not. */
   #held: Packet[] | null = null;
   #unparsedBytes = 0;
@@ -77,6 +80,7 @@ export class Connection {
     this.#clock = environment.clock;
     this.#listener = listener;
     const now = this.#clock.now();
+    this.#window = new OutboundWindow(this.#limits.outboundUnacknowledgedMax);
     this.publishRate = new TokenBucket(this.#limits.publishesPerSecondMax, now);
     this.#throughput = new TokenBucket(this.#limits.throughputBytesPerSecondMax, now);
     let settle = () => {};
@@ -154,7 +158,7 @@ export class Connection {
     this.#cancelKeepAlive();
     this.#cancelThrottle();
     this.#held = null;
-    this.#delayedOut.length = 0;
+    this.#window.clear();
     this.socket.resume();
     this.socket.destroySoon();
     // A peer that does not read would keep its last packets, and the socket, waiting.
@@ -219,7 +223,10 @@ export class Connection {
       return;
     }
     this.#touch();
-    if (packet.cmd === "puback") this.#acknowledged(packet.messageId!);
+    if (packet.cmd === "puback") {
+      const next = this.#window.acknowledged(packet.messageId!);
+      if (next !== null) this.send(next);
+    }
     this.#listener.packet(this, packet);
   }
 
@@ -261,22 +268,10 @@ export class Connection {
   }
 
   #deliver(packet: IPublishPacket): void {
-    const windowMax = this.#limits.outboundUnacknowledgedMax;
-    if (this.#unacknowledgedOut.size < windowMax) {
-      this.#unacknowledgedOut.add(packet.messageId!);
-      this.send(packet);
-      return;
-    }
-    if (this.#delayedOut.length === 0) {
-      const detail = `${windowMax} messages wait for PUBACK`;
+    if (this.#window.admit(packet)) this.send(packet);
+    else if (this.#window.waiting === 1) {
+      const detail = `${this.#limits.outboundUnacknowledgedMax} messages wait for PUBACK`;
       this.#listener.rule(this, "outbound-unacknowledged", "delayed", detail);
     }
-    this.#delayedOut.push(packet);
-  }
-
-  #acknowledged(messageId: number): void {
-    this.#unacknowledgedOut.delete(messageId);
-    const next = this.#delayedOut.shift();
-    if (next !== undefined) this.#deliver(next);
   }
 }

@@ -5,9 +5,9 @@ import type { EventEmitter } from "node:events";
 import type { PublishEvent } from "./broker.js";
 import type { FileEvent } from "./files.js";
 import type { PresenceConnected, PresenceDisconnected } from "./presence.js";
-import type { ProvisionedEvent } from "./provisioning.js";
+import type { ProvisionedEvent } from "./provisioning_rules.js";
 import type { RuleEvent } from "./rules.js";
-import type { RefusedEvent } from "./shadow.js";
+import type { RefusedEvent } from "./service.js";
 
 export interface LocalCloudEvents {
   /** A rule was broken: which, by whom, and what was done. */

@@ -3,13 +3,10 @@
 // whoever watches. Ranges, conditions and HEAD are the business of the `send` package. Port and
 // secret are kept in the state directory, so that URLs outlive a restart.
 
-import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import { type AddressInfo, isIPv6 } from "node:net";
-import { join } from "node:path";
 import send from "send";
-import { readJsonFile, replaceFile } from "./atomic_file.js";
 import { ObjectStore, type StoredObject } from "./objects.js";
 import {
   type Grant,
@@ -21,8 +18,10 @@ import {
   type S3Credentials,
   verifiedGrant,
 } from "./presign.js";
+import { bytesOf, type Random, systemRandom } from "./random.js";
 import { errorBody, S3Error, type S3ErrorCode } from "./s3_error.js";
 import type { ServiceContext } from "./service.js";
+import type { StateFiles } from "./state_files.js";
 import type { Identity } from "./store.js";
 
 /** A request to the file server that has come to its end. */
@@ -53,6 +52,8 @@ export type OnRequest = (
 ) => void;
 
 export interface FileServerOptions {
+  /** Of the objects. */
+  readonly directory: string;
   /** Host name in the URLs. */
   readonly endpoint: string;
   /** Address to listen on. */
@@ -64,7 +65,7 @@ export interface FileServerOptions {
   readonly onRequest?: OnRequest | undefined;
 }
 
-type FilesContext = Pick<ServiceContext, "directory" | "limits" | "clock" | "rule">;
+type FilesContext = Pick<ServiceContext, "files" | "limits" | "clock" | "random" | "rule">;
 
 interface FilesState extends S3Credentials {
   readonly version: number;
@@ -81,7 +82,6 @@ interface Facts {
 
 const STATE_FILE = "files.json";
 const STATE_VERSION = 1;
-const DIRECTORY = "files";
 const HTTPS_PORT = 443;
 const TAKEN = ["EADDRINUSE", "EACCES"];
 const CONTENT_TYPE = "binary/octet-stream";
@@ -91,7 +91,6 @@ export class FileServer {
   readonly objects: ObjectStore;
   readonly #context: FilesContext;
   readonly #options: FileServerOptions;
-  readonly #statePath: string;
   readonly #server: Server;
   #state: FilesState;
   #port = 0;
@@ -99,9 +98,8 @@ export class FileServer {
   private constructor(context: FilesContext, options: FileServerOptions) {
     this.#context = context;
     this.#options = options;
-    this.#statePath = join(context.directory, STATE_FILE);
-    this.#state = stateOf(this.#statePath);
-    this.objects = new ObjectStore(join(context.directory, DIRECTORY), context.limits);
+    this.#state = stateOf(context.files, context.random);
+    this.objects = new ObjectStore(options.directory, context.limits);
     const { certificatePem: cert, privateKeyPem: key } = options.server;
     this.#server = createServer({ cert, key, minVersion: "TLSv1.2" }, (request, response) =>
       this.#accept(request, response),
@@ -143,7 +141,7 @@ export class FileServer {
   /** Keeps port and secret for the next start; to be called by the one cloud of the directory. */
   remember(): void {
     this.#state = { ...this.#state, port: this.#port };
-    replaceFile(this.#statePath, `${JSON.stringify(this.#state)}\n`);
+    this.#context.files.replace(STATE_FILE, this.#state);
   }
 
   put(bucket: string, key: string, source: Uint8Array | string): StoredObject {
@@ -156,11 +154,11 @@ export class FileServer {
     seconds: number,
     { method = "GET", recipient }: { method?: PresignedMethod; recipient?: Recipient } = {},
   ): string {
-    const { clock, limits } = this.#context;
+    const { clock, limits, random } = this.#context;
     const { origin } = this;
     const now = clock.now();
     const request = { method, origin, bucket, key, seconds, now, recipient };
-    return presignedUrl(request, this.#state, limits);
+    return presignedUrl(request, this.#state, limits, random);
   }
 
   /** Ends every connection and stops. */
@@ -224,14 +222,15 @@ export class FileServer {
   }
 }
 
-function stateOf(path: string): FilesState {
-  const state = readJsonFile(path) as FilesState | undefined;
-  if (state === undefined) return { version: STATE_VERSION, port: 0, ...newCredentials() };
+function stateOf(files: StateFiles, random: Random): FilesState {
+  const state = files.read(STATE_FILE) as FilesState | undefined;
+  if (state === undefined) return { version: STATE_VERSION, port: 0, ...newCredentials(random) };
   if (state.version === STATE_VERSION) return state;
-  throw new Error(`${path}: version ${state.version} is not ${STATE_VERSION}`);
+  throw new Error(`${files.pathOf(STATE_FILE)}: version ${state.version} is not ${STATE_VERSION}`);
 }
 
-const newRequestId = (): string => randomBytes(REQUEST_ID_BYTES).toString("hex").toUpperCase();
+const newRequestId = (): string =>
+  bytesOf(systemRandom, REQUEST_ID_BYTES).toString("hex").toUpperCase();
 
 /** What `send` found, or what went wrong here, in S3's words. */
 function asS3Error(error: unknown): S3Error {

@@ -1,16 +1,13 @@
-// What a new state directory receives: root CA, claim certificate, policies and template, in one
-// transaction; and at each start the PEM files that a new device is built with. Called by
-// LocalCloud.start.
+// What a new state directory receives (foundation.ts, with a root and a claim made here), and at
+// each start the PEM files that a new device is built with. Called by LocalCloud.start.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "./atomic_file.js";
 import { CertificateAuthority } from "./ca.js";
-import * as defaults from "./defaults.js";
+import { checkTemplateName, ensureTemplate, found } from "./foundation.js";
 import type { Limits } from "./limits.js";
-import { type PolicyDocument, parsePolicy } from "./policy.js";
-import type { RegistryDraft, Store } from "./store.js";
-import { parseTemplate } from "./template.js";
+import type { Store } from "./store.js";
 
 const PUBLIC_MODE = 0o644;
 
@@ -21,43 +18,18 @@ export interface DeviceFiles {
   readonly claimKey: string;
 }
 
-/** First start: everything in one transaction, so that a crash leaves all of it or nothing. */
+/** First start: root, claim, policies and template. Checks the template's name in any case. */
 export async function initialise(
   store: Store,
   { limits, now, templateName }: { limits: Limits; now: number; templateName: string },
 ): Promise<void> {
-  const body = JSON.stringify(defaults.DEFAULT_TEMPLATE);
-  parseTemplate(templateName, body, limits);
+  checkTemplateName(templateName, limits);
   if (store.registry.ca === null) {
     const ca = await CertificateAuthority.create();
     const claim = await (await CertificateAuthority.open(ca)).issueWithKeys();
-    const { certificateId: id, certificatePem, privateKeyPem } = claim;
-    store.transaction((draft) => {
-      draft.ca = ca;
-      draft.claim = { certificatePem, privateKeyPem };
-      const policies = [defaults.CLAIM_POLICY_NAME];
-      const status = "ACTIVE";
-      draft.certificates.set(id, {
-        id,
-        pem: certificatePem,
-        status,
-        policies,
-        thing: null,
-        created: now,
-      });
-      putDefault(draft, defaults.CLAIM_POLICY_NAME, defaults.CLAIM_POLICY);
-      putDefault(draft, defaults.DEVICE_POLICY_NAME, defaults.DEVICE_POLICY);
-    });
+    found(store, { ca, claim, now });
   }
-  if (!store.registry.templates.has(templateName)) {
-    store.transaction((draft) =>
-      draft.templates.set(templateName, { name: templateName, body, enabled: true }),
-    );
-  }
-}
-
-function putDefault(draft: RegistryDraft, name: string, document: PolicyDocument): void {
-  draft.policies.set(name, { name, document: parsePolicy(document) });
+  ensureTemplate(store, templateName, limits);
 }
 
 /** Writes the files that a new device is built with, when they are missing or differ. */

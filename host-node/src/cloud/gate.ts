@@ -1,8 +1,8 @@
-// The rules of the message broker: each packet of a client is judged here before the broker library
-// sees it. A verdict is carried out on the connection (forward, answer, end) and every breach is
-// reported with the name of its rule. Keeps the subscriptions, which the counts and answers need.
+// The rules of the message broker: each packet of a client is judged here before it is routed. A
+// verdict is carried out on the connection (forward, answer, end) and every breach is reported with
+// the name of its rule. Keeps the subscriptions, which the counts and answers need. Knows no
+// socket: each kind of broker passes its own kind of connection through.
 
-import { randomUUID } from "node:crypto";
 import type {
   IConnackPacket,
   IConnectPacket,
@@ -10,21 +10,44 @@ import type {
   ISubscribePacket,
   Packet,
 } from "mqtt-packet";
-import { type Clock, TokenBucket } from "./clock.js";
-import type { Connection } from "./connection.js";
+import { type Clock, copiedRates, TokenBucket } from "./clock.js";
 import { arnOf } from "./defaults.js";
 import type { Limits } from "./limits.js";
-import { isAllowed, type PolicyAction } from "./policy.js";
-import { variablesOf } from "./principal.js";
+import { Permissions } from "./permissions.js";
+import type { PolicyAction } from "./policy.js";
+import type { Principal } from "./principal.js";
+import { type Random, uuidOf } from "./random.js";
 import type { DisconnectReason, RuleAction, RuleName } from "./rules.js";
 import type { Store } from "./store.js";
 import { brokenTopicRule, isAwsReserved, isReserved, isValidFilter } from "./topics.js";
 
+/** What the gate asks of a connection. */
+export interface GateConnection extends Principal {
+  /** Null until a CONNECT was accepted; written by the gate, once. */
+  clientId: string | null;
+  /** The gate's own: remembered decisions. Null at first; a copy of a connection may share it. */
+  permissions: Permissions | null;
+  /** Filters with their granted QoS; written by the gate. */
+  readonly filters: Map<string, 0 | 1>;
+  readonly publishRate: TokenBucket;
+  /** QoS 1 messages from the client that were not acknowledged yet. */
+  readonly inboundUnacknowledged: number;
+  /** Passes a good packet on to be carried out. */
+  forward(packet: Packet): void;
+  /** The client said DISCONNECT: ends the connection without its will. */
+  leave(packet: Packet): void;
+  /** Ends the connection, after a last packet if there is one. */
+  end(reason: DisconnectReason, farewell?: Packet): void;
+  /** Ends the connection after the grace factor times so many seconds of silence. */
+  watchKeepAlive(seconds: number): void;
+}
+
 /** What the gate asks of the broker behind it. */
-export interface Broker {
+export interface Broker<Connection extends GateConnection> {
   readonly store: Store;
   readonly limits: Limits;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
   rule(connection: Connection, rule: RuleName, action: RuleAction, detail: string): void;
   /** Lets an admitted client in, when its predecessor with the same client id is gone. */
   join(connection: Connection, packet: IConnectPacket): void;
@@ -41,15 +64,22 @@ const CONNACK_SERVER_UNAVAILABLE = 3;
 /** Buckets of client ids that connected long ago are forgotten when there are more than this. */
 const CONNECT_RATES_KEPT = 10_000;
 
-export class Gate {
-  readonly #broker: Broker;
+export class Gate<Connection extends GateConnection> {
+  readonly #broker: Broker<Connection>;
   readonly #accountConnects: TokenBucket;
-  readonly #clientConnects = new Map<string, TokenBucket>();
+  readonly #clientConnects: Map<string, TokenBucket>;
 
-  constructor(broker: Broker) {
+  /** With `original` the rates go on where its are. */
+  constructor(broker: Broker<Connection>, original?: Gate<Connection>) {
     this.#broker = broker;
     const { limits, clock } = broker;
-    this.#accountConnects = new TokenBucket(limits.connectsPerSecondMax, clock.now());
+    if (original === undefined) {
+      this.#accountConnects = new TokenBucket(limits.connectsPerSecondMax, clock.now());
+      this.#clientConnects = new Map();
+    } else {
+      this.#accountConnects = original.#accountConnects.copy();
+      this.#clientConnects = copiedRates(original.#clientConnects);
+    }
   }
 
   /** Judges one packet of a client and carries the verdict out. */
@@ -87,11 +117,11 @@ export class Gate {
 
   /** True when the certificate's policies, as they are now, allow it. */
   allows(connection: Connection, action: PolicyAction, resource: string): boolean {
-    const { store } = this.#broker;
-    const certificate = store.registry.certificates.get(connection.certificateId);
-    if (certificate?.status !== "ACTIVE") return false;
-    const variables = variablesOf(connection, store.registry);
-    return isAllowed(store.policiesOf(certificate), action, resource, variables);
+    const { registry } = this.#broker.store;
+    if (connection.permissions?.registry !== registry) {
+      connection.permissions = new Permissions(connection, registry);
+    }
+    return connection.permissions.allows(action, resource);
   }
 
   // --- CONNECT ---
@@ -129,7 +159,7 @@ export class Gate {
     }
     if (bytes > 0) return clientId;
     // MQTT-3.1.3-8: without a name there can be no session to come back to.
-    if (clean) return randomUUID();
+    if (clean) return uuidOf(this.#broker.random);
     const detail = "an empty client id needs a clean session";
     this.#refuse(connection, "client-id-empty", CONNACK_IDENTIFIER_REJECTED, detail);
     return null;

@@ -4,10 +4,11 @@
 
 import { EventEmitter } from "node:events";
 import { networkInterfaces } from "node:os";
-import { isAbsolute, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
+import * as administration from "./administration.js";
 import { Broker } from "./broker.js";
 import { CertificateAuthority } from "./ca.js";
-import { type Clock, systemClock } from "./clock.js";
+import { type Clock, systemClock, WakeUp } from "./clock.js";
 import { ControlServer } from "./control.js";
 import { controlMethods } from "./control_methods.js";
 import * as defaults from "./defaults.js";
@@ -26,25 +27,22 @@ import type {
 } from "./jobs_model.js";
 import { LIMITS, type Limits } from "./limits.js";
 import type { StoredObject } from "./objects.js";
-import { type PolicyDocument, parsePolicy } from "./policy.js";
+import type { PolicyDocument } from "./policy.js";
 import type { PresignedMethod } from "./presign.js";
-import {
-  type ProvisionedEvent,
-  type ProvisioningHook,
-  ProvisioningService,
-  sweepExpired,
-} from "./provisioning.js";
-import { objectOfPlaceholder } from "./s3_placeholder.js";
+import { type ProvisioningHook, ProvisioningService } from "./provisioning.js";
+import { type ProvisionedEvent, sweepExpired } from "./provisioning_rules.js";
+import { systemRandom } from "./random.js";
+import { objectOfPlaceholder, substituteBy } from "./s3_placeholder.js";
 import type { ServiceContext, ServiceFactory } from "./service.js";
 import { type ShadowHandle, ShadowService } from "./shadow.js";
+import { DiskFiles } from "./state_files.js";
 import {
   type CertificateRecord,
   type CertificateStatus,
-  type RegistryDraft,
   Store,
   type ThingRecord,
 } from "./store.js";
-import { parseTemplate, type Template } from "./template.js";
+import type { Template } from "./template.js";
 import { createUpdate, type Update, type UpdateOptions } from "./updates.js";
 
 export type { PublishEvent } from "./broker.js";
@@ -61,17 +59,19 @@ export type { StoredObject } from "./objects.js";
 export type { PolicyDocument } from "./policy.js";
 export type { PresenceConnected, PresenceDisconnected } from "./presence.js";
 export type { PresignedMethod } from "./presign.js";
-export type { ProvisionedEvent, ProvisioningHook } from "./provisioning.js";
+export type { ProvisioningHook } from "./provisioning.js";
+export type { ProvisionedEvent } from "./provisioning_rules.js";
 export type { DisconnectReason, RuleAction, RuleEvent, RuleName } from "./rules.js";
 export { S3Error, type S3ErrorCode } from "./s3_error.js";
 export type {
+  RefusedEvent,
   Service,
   ServiceConnection,
   ServiceContext,
   ServiceFactory,
   ServiceRequest,
 } from "./service.js";
-export type { RefusedEvent, ShadowHandle, ShadowUpdateDocument } from "./shadow.js";
+export type { ShadowHandle, ShadowUpdateDocument } from "./shadow.js";
 export { ShadowError } from "./shadow_document.js";
 export type { CertificateRecord, CertificateStatus, ThingRecord } from "./store.js";
 export type { Template } from "./template.js";
@@ -133,6 +133,7 @@ export interface IssuedIdentity {
 }
 
 const LOOPBACK = "127.0.0.1";
+const FILES_DIRECTORY = "files";
 const ANY_ADDRESS = ["0.0.0.0", "::"];
 
 export class LocalCloud extends EventEmitter<LocalCloudEvents> {
@@ -153,6 +154,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   readonly #context: ServiceContext;
   readonly #shadows: ShadowService;
   readonly #jobs: JobsEngine;
+  readonly #jobsTimer: WakeUp;
   readonly #files: FileServer;
   #control: ControlServer | null = null;
   #cancelSweep = () => {};
@@ -161,10 +163,12 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     endpoint: string;
     port: number;
     templateName: string;
+    directory: string;
     broker: Broker;
     context: ServiceContext;
     shadows: ShadowService;
     jobs: JobsEngine;
+    jobsTimer: WakeUp;
     files: FileServer;
     relay: Relay;
   }) {
@@ -179,8 +183,9 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     this.#authority = context.authority;
     this.#shadows = parts.shadows;
     this.#jobs = parts.jobs;
+    this.#jobsTimer = parts.jobsTimer;
     this.#files = parts.files;
-    this.paths = exportFiles(context.directory, context.store);
+    this.paths = exportFiles(parts.directory, context.store);
     parts.relay.target = this;
     this.#sweepRegularly();
   }
@@ -191,7 +196,8 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     const limits: Limits = { ...LIMITS, ...options.limits };
     const clock = options.clock ?? systemClock(options.now);
     const templateName = options.templateName ?? defaults.DEFAULT_TEMPLATE_NAME;
-    const store = new Store(directory);
+    const state = new DiskFiles(directory);
+    const store = new Store(state);
     await initialise(store, { limits, now: clock.now(), templateName });
     const authority = await CertificateAuthority.open(store.registry.ca!);
     const host = options.host ?? LOOPBACK;
@@ -200,25 +206,27 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
     const server = await authority.issueServer([...hostNames, ...addressesOf(host)]);
     const endpoint = hostNames[0] ?? "localhost";
     const rule = relay.rule.bind(relay);
+    const random = systemRandom;
     const files = await FileServer.open(
-      { directory, limits, clock, rule },
+      { files: state, limits, clock, random, rule },
       {
-        ...{ endpoint, host, server, port: options.filesPort ?? 0 },
+        ...{ directory: join(directory, FILES_DIRECTORY), endpoint, host, server },
+        port: options.filesPort ?? 0,
         ...{ served: relay.served.bind(relay), onRequest: options.onRequest },
       },
     );
     const caPem = authority.certificatePem;
     const broker = await Broker.create({ server, caPem, store, limits, clock, listener: relay });
     const context: ServiceContext = {
-      ...{ directory, store, authority, limits, clock, rule },
+      ...{ files: state, store, authority, limits, clock, random, rule },
       publish: (topic, payload, qos) => broker.publish(topic, payload, qos),
     };
-    let jobs: JobsEngine | null = null;
+    let jobsTimer: WakeUp | null = null;
     try {
       const services = addServices(broker, context, { options, files, relay });
-      jobs = services.jobs;
+      jobsTimer = services.jobsTimer;
       const port = await broker.listen(options.port ?? 0, host);
-      const parts = { endpoint, port, templateName, broker, context, files, relay };
+      const parts = { endpoint, port, templateName, directory, broker, context, files, relay };
       const cloud = new LocalCloud({ ...parts, ...services });
       if (options.control !== false) {
         cloud.#control = await ControlServer.open(directory, controlMethods(cloud));
@@ -226,7 +234,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
       files.remember();
       return cloud;
     } catch (error) {
-      jobs?.close();
+      jobsTimer?.cancel();
       await files.close();
       await broker.close();
       throw error;
@@ -236,7 +244,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   /** Ends every connection (SERVER_INITIATED_DISCONNECT) and stops. The state stays. */
   async close(): Promise<void> {
     this.#cancelSweep();
-    this.#jobs.close();
+    this.#jobsTimer.cancel();
     await this.#control?.close();
     await this.#files.close();
     await this.#broker.close();
@@ -352,11 +360,7 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
 
   /** Changes a certificate's status; one that is no longer active loses its connections at once. */
   setCertificateStatus(certificateId: string, status: CertificateStatus): void {
-    this.#store.transaction((draft) => {
-      const certificate = draft.certificates.get(certificateId);
-      if (certificate === undefined) throw new Error(`certificate ${certificateId} is unknown`);
-      draft.certificates.set(certificateId, { ...certificate, status });
-    });
+    administration.setCertificateStatus(this.#store, certificateId, status);
     if (status !== "ACTIVE") this.#broker.dropCertificate(certificateId, `now ${status}`);
   }
 
@@ -371,26 +375,20 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
             ...(await this.#authority.issueFromRequest(csr, this.#context.limits)),
             privateKeyPem: null,
           };
-    const { certificateId: id, certificatePem: pem } = issued;
-    const created = this.#context.clock.now();
-    this.#store.transaction((draft) => {
-      draft.certificates.set(id, { id, pem, status, policies, thing: thingName, created });
-      if (thingName !== null) attach(draft, thingName, id, created);
-    });
+    const registration = { status, policies, thingName };
+    const now = this.#context.clock.now();
+    administration.registerCertificate(this.#store, issued, registration, now);
     return issued;
   }
 
   /** Creates or replaces a policy; it counts at once, for open connections too. */
   putPolicy(name: string, document: string | PolicyDocument): void {
-    const parsed = parsePolicy(document);
-    this.#store.transaction((draft) => draft.policies.set(name, { name, document: parsed }));
+    administration.putPolicy(this.#store, name, document);
   }
 
   /** Creates or replaces a provisioning template. */
   putTemplate(name: string, template: string | Template): void {
-    const body = typeof template === "string" ? template : JSON.stringify(template);
-    parseTemplate(name, body, this.#context.limits);
-    this.#store.transaction((draft) => draft.templates.set(name, { name, body, enabled: true }));
+    administration.putTemplate(this.#store, name, template, this.#context.limits);
   }
 
   #sweepRegularly(): void {
@@ -402,35 +400,24 @@ export class LocalCloud extends EventEmitter<LocalCloudEvents> {
   }
 }
 
-function attach(draft: RegistryDraft, name: string, certificateId: string, now: number): void {
-  const thing = draft.things.get(name) ?? {
-    name,
-    typeName: null,
-    attributes: {},
-    groups: [],
-    principals: [],
-    created: now,
-  };
-  draft.things.set(name, { ...thing, principals: [...thing.principals, certificateId] });
-}
-
 /** The services that every cloud has, and those of the caller. */
 function addServices(
   broker: Broker,
   context: ServiceContext,
   parts: { options: LocalCloudOptions; files: FileServer; relay: Relay },
-): { shadows: ShadowService; jobs: JobsEngine } {
+): { shadows: ShadowService; jobs: JobsEngine; jobsTimer: WakeUp } {
   const { options, files, relay } = parts;
   const refused = relay.refused.bind(relay);
   const latencyMs = options.shadowLatencyMs ?? 0;
   const shadows = new ShadowService(context, { latencyMs, refused });
-  const presigned: Substitute = (placeholder, { thingName, jobId, expiresInSeconds }) => {
-    const { bucket, key } = objectOfPlaceholder(placeholder);
-    return files.presign(bucket, key, expiresInSeconds, { recipient: { thingName, jobId } });
-  };
+  const presigned = substituteBy(({ bucket, key }, seconds, recipient) =>
+    files.presign(bucket, key, seconds, { recipient }),
+  );
   const { substitute = presigned } = options;
   const checkPlaceholder = substitute === presigned ? objectOfPlaceholder : () => {};
-  const jobs = new JobsService(context, { substitute, checkPlaceholder, refused });
+  const jobsTimer: WakeUp = new WakeUp(context.clock, () => jobs.engine.advance());
+  const scheduled = jobsTimer.set.bind(jobsTimer);
+  const jobs = new JobsService(context, { substitute, checkPlaceholder, refused, scheduled });
   const provisioned = (event: ProvisionedEvent) => {
     // The template may have put the thing into groups.
     jobs.engine.followGroups();
@@ -440,7 +427,7 @@ function addServices(
   broker.addService(shadows);
   broker.addService(jobs);
   for (const factory of options.services ?? []) broker.addService(factory(context));
-  return { shadows, jobs: jobs.engine };
+  return { shadows, jobs: jobs.engine, jobsTimer };
 }
 
 /** The addresses under which a server on `host` is reached from outside. */

@@ -2,7 +2,7 @@
 // the connection that asked and need no subscription, and the two notifications, which go to
 // whoever subscribed. What a request means stands in jobs_engine.ts.
 
-import { TokenBucket } from "./clock.js";
+import { copiedRates, TokenBucket } from "./clock.js";
 import { JobsEngine, type JobsEngineOptions } from "./jobs_engine.js";
 import {
   executionOf,
@@ -19,12 +19,13 @@ import {
   parseJobPayload,
   parseJobRequest,
 } from "./jobs_rules.js";
-import type { Service, ServiceContext, ServiceRequest } from "./service.js";
-import type { RefusedEvent } from "./shadow.js";
+import type { EngineContext, RefusedEvent, Service, ServiceRequest } from "./service.js";
 import { seconds } from "./shadow_document.js";
 
 export interface JobsOptions extends Pick<JobsEngineOptions, "substitute" | "checkPlaceholder"> {
   readonly refused: (event: RefusedEvent) => void;
+  /** Hears when `engine.advance` is to be called next. */
+  readonly scheduled: (nextMs: number) => void;
 }
 
 type Operation = "get" | "start-next" | "describe" | "update";
@@ -44,22 +45,25 @@ export class JobsService implements Service {
   /** The whole name space: a topic in it that means nothing is answered with InvalidTopic. */
   readonly topics = [`${PREFIX}/+/jobs/#`];
   readonly engine: JobsEngine;
-  readonly #context: ServiceContext;
+  readonly #context: EngineContext;
   readonly #options: JobsOptions;
-  readonly #rates = new Map<Operation, TokenBucket>();
+  readonly #rates: Map<Operation, TokenBucket>;
   /** Notifications that wait until a request is answered; null when none is. */
   #held: (() => void)[] | null = null;
 
-  constructor(context: ServiceContext, options: JobsOptions) {
+  /** Opens the jobs in `context.files`; or goes on where `original` is, on a copy of its files. */
+  constructor(context: EngineContext, options: JobsOptions, original?: JobsService) {
     this.#context = context;
     this.#options = options;
+    this.#rates = original === undefined ? new Map() : copiedRates(original.#rates);
     const listener = {
       listChanged: (thing: string, pending: readonly Pending[]) =>
         this.#afterAnswer(() => this.#notify(thing, pending)),
       nextChanged: (thing: string, next: Pending | null) =>
         this.#afterAnswer(() => this.#notifyNext(thing, next)),
+      scheduled: options.scheduled,
     };
-    this.engine = new JobsEngine(context, { ...options, listener });
+    this.engine = new JobsEngine(context, { ...options, listener }, original?.engine);
   }
 
   /** The answer goes first, and then what others, or the device itself, are notified of. */

@@ -1,7 +1,7 @@
 // The jobs of the account: creates, cancels and deletes them, carries out what devices ask, and
-// lets time do its part (rollout by the minute, time-outs) with one timer. Every change of a job
-// passes through one function, which stores it and then tells the things whose list or next job is
-// another.
+// lets time do its part (rollout by the minute, time-outs) when it is told that the moment has
+// come. Every change of a job passes through one function, which stores it and then tells the
+// things whose list or next job is another. Waits for nothing: whoever owns it owns the timer.
 
 import {
   byTurn,
@@ -31,7 +31,7 @@ import {
   withExecution,
 } from "./jobs_state.js";
 import { JobStore } from "./jobs_store.js";
-import type { ServiceContext } from "./service.js";
+import type { EngineContext } from "./service.js";
 
 const MINUTE_MS = 60_000;
 
@@ -57,6 +57,8 @@ export interface JobsListener {
   listChanged(thing: string, pending: readonly Pending[]): void;
   /** Another job, or none, is the next one. */
   nextChanged(thing: string, next: Pending | null): void;
+  /** `nextMs` may be another. */
+  scheduled(nextMs: number): void;
 }
 
 export interface JobsEngineOptions {
@@ -67,29 +69,49 @@ export interface JobsEngineOptions {
 }
 
 export class JobsEngine {
-  readonly #context: ServiceContext;
+  readonly #context: EngineContext;
   readonly #options: JobsEngineOptions;
   readonly #jobs: JobStore;
-  #cancelTimer = () => {};
+  #nextMs = Number.POSITIVE_INFINITY;
 
-  constructor(context: ServiceContext, options: JobsEngineOptions) {
+  /** Opens the jobs in `context.files`; or goes on where `original` is, on a copy of its files. */
+  constructor(context: EngineContext, options: JobsEngineOptions, original?: JobsEngine) {
     this.#context = context;
     this.#options = options;
-    this.#jobs = new JobStore(context.directory);
+    if (original !== undefined) {
+      this.#jobs = new JobStore(context.files, original.#jobs);
+      this.#nextMs = original.#nextMs;
+      return;
+    }
+    this.#jobs = new JobStore(context.files);
     // Groups may have changed in the moment in which the last process ended.
     this.followGroups();
     this.#schedule();
   }
 
-  close(): void {
-    this.#cancelTimer();
+  /** When `advance` is to be called: the next moment at which time changes a job, or infinite. */
+  get nextMs(): number {
+    return this.#nextMs;
+  }
+
+  /** Carries out what time has brought about by now. */
+  advance(): void {
+    const { clock, limits } = this.#context;
+    const now = clock.now();
+    for (const job of this.#jobs.all()) {
+      // Too many time-outs abort the job before it reaches more things.
+      const judged = settled(timedOut(job, now, limits), now);
+      const next = released(judged, now, limits);
+      if (next !== job) this.#commit(next, now);
+    }
+    this.#schedule();
   }
 
   // --- The cloud's side ---
 
   create(options: CreateJobOptions): JobDescription {
-    const { limits, clock } = this.#context;
-    const checked = checkJob(options, limits, this.#options.checkPlaceholder);
+    const { limits, clock, random } = this.#context;
+    const checked = checkJob(options, limits, this.#options.checkPlaceholder, random);
     if (this.#jobs.get(checked.jobId) !== undefined) {
       throw new JobError("ResourceAlreadyExists", `Job ${checked.jobId} exists already`);
     }
@@ -321,10 +343,8 @@ export class JobsEngine {
     }
   }
 
-  /** Sets the one timer to the next moment at which time changes a job. */
   #schedule(): void {
-    const { clock, limits } = this.#context;
-    this.#cancelTimer();
+    const { limits } = this.#context;
     let next = Number.POSITIVE_INFINITY;
     for (const job of this.#jobs.all()) {
       if (job.waiting.length > 0) next = Math.min(next, nextWindowOf(job));
@@ -332,21 +352,8 @@ export class JobsEngine {
         next = Math.min(next, timeoutAt(job, execution, limits) ?? next);
       }
     }
-    if (next === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.max(0, next - clock.now());
-    this.#cancelTimer = clock.after(delayMs, () => this.#tick());
-  }
-
-  #tick(): void {
-    const { clock, limits } = this.#context;
-    const now = clock.now();
-    for (const job of this.#jobs.all()) {
-      // Too many time-outs abort the job before it reaches more things.
-      const judged = settled(timedOut(job, now, limits), now);
-      const next = released(judged, now, limits);
-      if (next !== job) this.#commit(next, now);
-    }
-    this.#schedule();
+    this.#nextMs = next;
+    this.#options.listener.scheduled(next);
   }
 }
 

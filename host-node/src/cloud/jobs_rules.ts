@@ -2,7 +2,6 @@
 // status details, time-outs, rollouts and abort criteria. Pure; a breach is thrown as a JobError
 // whose message names it. Called by the engine for new jobs and by the MQTT service for requests.
 
-import { randomUUID } from "node:crypto";
 import type {
   AbortCriteria,
   CreateJobOptions,
@@ -11,6 +10,7 @@ import type {
   StatusDetails,
 } from "./jobs_model.js";
 import type { Limits } from "./limits.js";
+import { type Random, uuidOf } from "./random.js";
 import { isObject, type JsonObject } from "./shadow_document.js";
 
 /** The `code` of a `/rejected` message. */
@@ -72,8 +72,9 @@ export function checkJob(
   options: CreateJobOptions,
   limits: Limits,
   checkPlaceholder: (placeholder: string) => void,
+  random: Random,
 ): CheckedJob {
-  const jobId = options.jobId ?? `job-${randomUUID()}`;
+  const jobId = options.jobId ?? `job-${uuidOf(random)}`;
   checkJobId(jobId, limits);
   const things = [...new Set(options.things ?? [])];
   const groups = [...new Set(options.groups ?? [])];

@@ -1,32 +1,24 @@
-// Jobs on disk: one file for each job with all its executions, replaced atomically, so that
+// The jobs as state: one value for each job with all its executions, replaced as one, so that
 // whatever happens to a job happens wholly or not at all. All are read at start. Used by
 // jobs_engine.ts alone.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { readJsonFile, replaceFile } from "./atomic_file.js";
 import type { ExecutionRecord, JobRecord } from "./jobs_model.js";
+import type { StateFiles } from "./state_files.js";
 
 type JobFile = Omit<JobRecord, "executions"> & { readonly executions: readonly ExecutionRecord[] };
 
 const DIRECTORY = "jobs";
-const PRIVATE_DIRECTORY_MODE = 0o700;
 const DIGEST_DIGITS = 8;
 
 export class JobStore {
-  readonly #directory: string;
-  readonly #jobs = new Map<string, JobRecord>();
+  readonly #files: StateFiles;
+  readonly #jobs: Map<string, JobRecord>;
 
-  constructor(stateDirectory: string) {
-    this.#directory = join(stateDirectory, DIRECTORY);
-    mkdirSync(this.#directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
-    const files = readdirSync(this.#directory).filter((file) => file.endsWith(".json"));
-    const jobs = files.map((file) => readJsonFile(join(this.#directory, file)) as JobFile);
-    for (const file of jobs.sort((a, b) => a.sequence - b.sequence)) {
-      const executions = new Map(file.executions.map((record) => [record.thing, record]));
-      this.#jobs.set(file.jobId, { ...file, executions });
-    }
+  /** Reads the jobs in `files`; or has those of `original`, on a copy of its files. */
+  constructor(files: StateFiles, original?: JobStore) {
+    this.#files = files;
+    this.#jobs = original === undefined ? jobsIn(files) : new Map(original.#jobs);
   }
 
   get(jobId: string): JobRecord | undefined {
@@ -45,18 +37,29 @@ export class JobStore {
   /** After a return the job survives any crash. */
   put(job: JobRecord): void {
     const file: JobFile = { ...job, executions: [...job.executions.values()] };
-    replaceFile(this.#pathOf(job.jobId), `${JSON.stringify(file)}\n`);
+    this.#files.replace(nameOf(job.jobId), file);
     this.#jobs.set(job.jobId, job);
   }
 
   delete(jobId: string): void {
-    rmSync(this.#pathOf(jobId), { force: true });
+    this.#files.remove(nameOf(jobId));
     this.#jobs.delete(jobId);
   }
+}
 
-  /** The digest keeps apart what a file system that ignores case would not. */
-  #pathOf(jobId: string): string {
-    const digest = createHash("sha256").update(jobId).digest("hex").slice(0, DIGEST_DIGITS);
-    return join(this.#directory, `${jobId}.${digest}.json`);
-  }
+function jobsIn(files: StateFiles): Map<string, JobRecord> {
+  const found = files.list(DIRECTORY).map((name) => files.read(name) as JobFile);
+  const jobs = found
+    .sort((a, b) => a.sequence - b.sequence)
+    .map((file): JobRecord => {
+      const executions = new Map(file.executions.map((record) => [record.thing, record]));
+      return { ...file, executions };
+    });
+  return new Map(jobs.map((job) => [job.jobId, job]));
+}
+
+/** The digest keeps apart what a file system that ignores case would not. */
+function nameOf(jobId: string): string {
+  const digest = createHash("sha256").update(jobId).digest("hex").slice(0, DIGEST_DIGITS);
+  return `${DIRECTORY}/${jobId}.${digest}.json`;
 }

@@ -8,6 +8,13 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { replaceFile } from "./atomic_file.js";
 import type { Limits } from "./limits.js";
+import {
+  checkObjectName,
+  isBucketName,
+  noSuchBucket,
+  noSuchKey,
+  problemOfKey,
+} from "./object_names.js";
 import { S3Error } from "./s3_error.js";
 
 /** An object as it lies there. */
@@ -25,12 +32,8 @@ export interface FoundObject extends StoredObject {
   readonly root: string;
 }
 
-/** "General purpose bucket naming rules", without the lengths. */
-const BUCKET = /^[a-z0-9][a-z0-9.-]*[a-z0-9]$/;
 /** No bucket can have this name. */
 const INCOMING = ".incoming";
-/** What the common file systems allow in one name. */
-const NAME_BYTES_MAX = 255;
 const PRIVATE_DIRECTORY_MODE = 0o700;
 
 const etagOf = (md5: string): string => `"${md5}"`;
@@ -48,7 +51,7 @@ export class ObjectStore {
 
   /** Bytes, or the path of a file to copy. After a return they survive any crash. */
   put(bucket: string, key: string, source: Uint8Array | string): StoredObject {
-    this.#checkNames(bucket, key);
+    checkObjectName({ bucket, key }, this.#limits);
     const bytes = typeof source === "string" ? readFileSync(source) : source;
     const path = join(this.directory, bucket, key);
     const temporary = join(this.directory, INCOMING);
@@ -69,41 +72,13 @@ export class ObjectStore {
   /** Throws S3Error NoSuchBucket or NoSuchKey. */
   async find(bucket: string, key: string): Promise<FoundObject> {
     const root = join(this.directory, bucket);
-    if (!this.#isBucketName(bucket) || !(statOf(root)?.isDirectory() ?? false)) {
-      const message = "The specified bucket does not exist";
-      throw new S3Error(404, "NoSuchBucket", message, { BucketName: bucket });
+    if (!isBucketName(bucket, this.#limits) || !(statOf(root)?.isDirectory() ?? false)) {
+      throw noSuchBucket(bucket);
     }
     const path = join(root, key);
     const stats = problemOfKey(key) === null ? statOf(path) : null;
-    if (stats === null || !stats.isFile()) {
-      throw new S3Error(404, "NoSuchKey", "The specified key does not exist.", { Key: key });
-    }
+    if (stats === null || !stats.isFile()) throw noSuchKey(key);
     return { bucket, key, root, sizeBytes: stats.size, etag: await this.#etag(path, stats) };
-  }
-
-  #checkNames(bucket: string, key: string): void {
-    if (!this.#isBucketName(bucket)) {
-      const { s3BucketCharactersMin: min, s3BucketCharactersMax: max } = this.#limits;
-      const rule = `${min} to ${max} of [a-z0-9.-], from a letter or digit to a letter or digit`;
-      throw new S3Error(400, "InvalidBucketName", `A bucket's name is ${rule}: "${bucket}"`);
-    }
-    if (Buffer.byteLength(key) > this.#limits.s3KeyBytesMax) {
-      const message = `A key has at most ${this.#limits.s3KeyBytesMax} bytes`;
-      throw new S3Error(400, "KeyTooLongError", message);
-    }
-    const problem = problemOfKey(key);
-    if (problem === null) return;
-    throw new S3Error(
-      400,
-      "InvalidRequest",
-      `The key "${key}" cannot be a file's name: ${problem}`,
-    );
-  }
-
-  #isBucketName(bucket: string): boolean {
-    const { s3BucketCharactersMin: min, s3BucketCharactersMax: max } = this.#limits;
-    const { length } = bucket;
-    return BUCKET.test(bucket) && !bucket.includes("..") && length >= min && length <= max;
   }
 
   /** A file is read once for its ETag, as long as it stays the same file. */
@@ -117,17 +92,6 @@ export class ObjectStore {
     this.#etags.set(path, { identity, etag });
     return etag;
   }
-}
-
-/** S3 itself takes nearly any key; here a key is a path, and must not leave its bucket. */
-function problemOfKey(key: string): string | null {
-  for (const name of key.split("/")) {
-    if (name === "") return "a name between two slashes is missing";
-    if (name === "." || name === "..") return `"${name}" is a way, not a name`;
-    if (/[\0\\]/.test(name)) return "it holds a backslash or a NUL";
-    if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `a name has over ${NAME_BYTES_MAX} bytes`;
-  }
-  return null;
 }
 
 /** Null when nothing can be there. */

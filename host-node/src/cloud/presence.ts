@@ -40,12 +40,15 @@ type Publish = (topic: string, payload: string) => void;
 export class Presence {
   readonly #publish: Publish;
   readonly #now: () => number;
-  readonly #nextVersion = new Map<string, number>();
-  readonly #versions = new Map<string, number>();
+  readonly #nextVersion: Map<string, number>;
+  readonly #versions: Map<string, number>;
 
-  constructor(publish: Publish, now: () => number) {
+  /** With `original` the versions go on where its are. */
+  constructor(publish: Publish, now: () => number, original?: Presence) {
     this.#publish = publish;
     this.#now = now;
+    this.#nextVersion = new Map(original === undefined ? [] : original.#nextVersion);
+    this.#versions = new Map(original === undefined ? [] : original.#versions);
   }
 
   connected(session: PresenceSession): PresenceConnected {

@@ -4,9 +4,10 @@
 // real one, because of the session token that URLs from a role carry; here the token also says for
 // whom the URL was made. Called by files.ts.
 
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { REGION } from "./defaults.js";
 import type { Limits } from "./limits.js";
+import { bytesOf, type Random } from "./random.js";
 import { S3Error } from "./s3_error.js";
 
 export interface S3Credentials {
@@ -71,10 +72,10 @@ const TOKEN_START = "IQoJb3JpZ2luX2Vj";
 const TOKEN_BYTES = 744;
 
 /** A new secret, in the form of temporary credentials. */
-export function newCredentials(): S3Credentials {
+export function newCredentials(random: Random): S3Credentials {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const id = [...randomBytes(16)].map((byte) => letters[byte % letters.length]).join("");
-  return { accessKeyId: `ASIA${id}`, secretAccessKey: randomBytes(30).toString("base64") };
+  const id = [...bytesOf(random, 16)].map((byte) => letters[byte % letters.length]).join("");
+  return { accessKeyId: `ASIA${id}`, secretAccessKey: bytesOf(random, 30).toString("base64") };
 }
 
 /** Throws S3Error when the life is longer than S3 allows. */
@@ -82,6 +83,7 @@ export function presignedUrl(
   request: PresignRequest,
   credentials: S3Credentials,
   limits: Limits,
+  random: Random,
 ): string {
   const { method, origin, bucket, key, seconds, now, recipient } = request;
   checkLife(seconds, limits);
@@ -92,7 +94,7 @@ export function presignedUrl(
     ["X-Amz-Date", date],
     ["X-Amz-Expires", String(seconds)],
     ["X-Amz-SignedHeaders", "host"],
-    ["X-Amz-Security-Token", tokenFor(recipient)],
+    ["X-Amz-Security-Token", tokenFor(recipient, random)],
   ];
   const path = pathOf(bucket, key);
   const { host } = new URL(origin);
@@ -248,9 +250,9 @@ function parsedPath(path: string): { bucket: string; key: string } {
 // --- The token ---
 
 /** Text about the recipient, a NUL, and random bytes; so no two URLs are the same. */
-function tokenFor(recipient: Recipient | undefined): string {
+function tokenFor(recipient: Recipient | undefined, random: Random): string {
   const text = Buffer.from(`${recipient === undefined ? "" : JSON.stringify(recipient)}\0`);
-  const fill = randomBytes(Math.max(0, TOKEN_BYTES - text.length));
+  const fill = bytesOf(random, Math.max(0, TOKEN_BYTES - text.length));
   return TOKEN_START + Buffer.concat([text, fill]).toString("base64");
 }
 

@@ -3,7 +3,9 @@
 // the local cloud lie on one desk. Called when a job is created, and each time a device gets its
 // document.
 
+import type { Substitute } from "./jobs_engine.js";
 import { JobError } from "./jobs_rules.js";
+import type { Recipient } from "./presign.js";
 
 export interface ObjectName {
   readonly bucket: string;
@@ -40,6 +42,15 @@ export function objectOfPlaceholder(placeholder: string): ObjectName {
   } catch {
     throw new JobError("InvalidRequest", `A placeholder's URL has a wrong %-encoding: "${url}"`);
   }
+}
+
+/** Makes a URL for one recipient that is good for so many seconds. */
+export type Presign = (object: ObjectName, seconds: number, recipient: Recipient) => string;
+
+/** Replaces placeholders by presigned URLs. */
+export function substituteBy(presign: Presign): Substitute {
+  return (placeholder, { thingName, jobId, expiresInSeconds }) =>
+    presign(objectOfPlaceholder(placeholder), expiresInSeconds, { thingName, jobId });
 }
 
 /** The placeholder of an object, for a job document. */

@@ -6,7 +6,9 @@
 import type { CertificateAuthority } from "./ca.js";
 import type { Clock } from "./clock.js";
 import type { Limits } from "./limits.js";
+import type { Random } from "./random.js";
 import type { RuleEvent } from "./rules.js";
+import type { StateFiles } from "./state_files.js";
 import type { Store } from "./store.js";
 
 /** The connection that a request came on. */
@@ -28,6 +30,15 @@ export interface ServiceRequest {
   readonly payload: Buffer;
 }
 
+/** A request that a service answered on a `/rejected` topic. */
+export interface RefusedEvent {
+  readonly service: string;
+  readonly clientId: string;
+  readonly topic: string;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface Service {
   readonly name: string;
   /** Topic filters (with `+`) of the requests it answers; they do not overlap other services'. */
@@ -36,18 +47,27 @@ export interface Service {
   handle(request: ServiceRequest): void | Promise<void>;
 }
 
-/** What the cloud lends to its services. */
-export interface ServiceContext {
-  /** Where a service keeps a file of its own; see atomic_file.ts. */
-  readonly directory: string;
+/**
+ * What the cloud lends to the part of a service that waits for nothing: the same at the desk and in
+ * a simulation.
+ */
+export interface EngineContext {
+  /** Where a service keeps values of its own. */
+  readonly files: StateFiles;
   readonly store: Store;
-  readonly authority: CertificateAuthority;
   readonly limits: Limits;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
   /** Publishes to every subscriber whose policy lets it receive. */
   publish(topic: string, payload: string | Buffer, qos?: 0 | 1): void;
   /** Reports a broken rule. */
   rule(event: RuleEvent): void;
+}
+
+/** What the cloud lends to its services. */
+export interface ServiceContext extends EngineContext {
+  readonly authority: CertificateAuthority;
+  readonly clock: Clock;
 }
 
 export type ServiceFactory = (context: ServiceContext) => Service;

@@ -2,10 +2,8 @@
 // tokens, in one file. A transaction is all or nothing: it works on copies of the tables, the file
 // is replaced, and only then do readers see it. Records are never changed in place, only replaced.
 
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { readJsonFile, replaceFile } from "./atomic_file.js";
 import type { PolicyDocument } from "./policy.js";
+import type { StateFiles } from "./state_files.js";
 
 export type CertificateStatus = "PENDING_ACTIVATION" | "ACTIVE" | "INACTIVE" | "REVOKED";
 
@@ -101,19 +99,19 @@ interface StateFile {
 
 const STATE_VERSION = 1;
 const STATE_FILE = "registry.json";
-const PRIVATE_DIRECTORY_MODE = 0o700;
 
 export class Store {
-  readonly path: string;
+  readonly #files: StateFiles;
   #tables: Tables;
 
-  /** Opens the registry in `directory`, or an empty one. */
-  constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
-    this.path = join(directory, STATE_FILE);
-    this.#tables = tablesOf(readJsonFile(this.path), this.path);
+  /** Opens the registry in `files`, or an empty one; or what `original` holds, on a copy of its. */
+  constructor(files: StateFiles, original?: Store) {
+    this.#files = files;
+    const read = () => tablesOf(files.read(STATE_FILE), files.pathOf(STATE_FILE));
+    this.#tables = original === undefined ? read() : original.#tables;
   }
 
+  /** Never changed in place: as long as it is the same object, nothing in it has changed. */
   get registry(): Registry {
     return this.#tables;
   }
@@ -125,16 +123,9 @@ export class Store {
   transaction<Result>(change: (draft: RegistryDraft) => Result): Result {
     const draft = copyOf(this.#tables);
     const result = change(draft);
-    replaceFile(this.path, `${JSON.stringify(fileOf(draft))}\n`);
+    this.#files.replace(STATE_FILE, fileOf(draft));
     this.#tables = draft;
     return result;
-  }
-
-  /** Documents of the policies attached to a certificate. */
-  policiesOf(certificate: CertificateRecord): PolicyDocument[] {
-    return certificate.policies
-      .map((name) => this.#tables.policies.get(name)?.document)
-      .filter((document) => document !== undefined);
   }
 
   /**
@@ -157,6 +148,13 @@ export class Store {
       return deleted;
     });
   }
+}
+
+/** Documents of the policies attached to a certificate. */
+export function policiesOf(registry: Registry, certificate: CertificateRecord): PolicyDocument[] {
+  return certificate.policies
+    .map((name) => registry.policies.get(name)?.document)
+    .filter((document) => document !== undefined);
 }
 
 function copyOf(tables: Tables): Tables {

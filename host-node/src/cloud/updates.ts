@@ -113,12 +113,22 @@ function moduleAbi(bytes: Uint8Array): number {
   return version;
 }
 
+/** Base64 of a file's signature by a PEM key. */
+export type Signer = (file: Uint8Array, privateKeyPem: string) => string;
+
+const signed: Signer = (file, privateKeyPem) => signatureText(signImage(file, privateKeyPem));
+
 /** Refusals are thrown as JobError, ImageError or S3Error; then no device hears of anything. */
-export function createUpdate(host: UpdateHost, options: UpdateOptions, limits: Limits): Update {
+export function createUpdate(
+  host: UpdateHost,
+  options: UpdateOptions,
+  limits: Limits,
+  signer: Signer = signed,
+): Update {
   const { kind, bytes } = contentOf(options);
   const file = readUpdate(kind, bytes);
   checkOptions(options, file);
-  const signature = signatureOf(options, bytes);
+  const signature = signatureOf(options, bytes, signer);
   const isInline = options.inline === true;
   const key = `${file.sha256}.${kind === "module" ? "wasm" : "bin"}`;
   const object = isInline ? null : { bucket: UPDATE_BUCKET, key };
@@ -159,8 +169,9 @@ function checkOptions(options: UpdateOptions, { kind, sha256 }: UpdateFile): voi
 function signatureOf(
   { privateKeyPem, signature }: UpdateOptions,
   bytes: Uint8Array,
+  signer: Signer,
 ): string | null {
-  if (privateKeyPem !== undefined) return signatureText(signImage(bytes, privateKeyPem));
+  if (privateKeyPem !== undefined) return signer(bytes, privateKeyPem);
   return signature === undefined ? null : signatureText(parseSignature(signature));
 }
 
