@@ -46,8 +46,11 @@ function skipInitializer(reader: Reader): void {
   }
 }
 
-/** Numbers of the mutable globals of a module, with those that it imports counted and left out. */
-function mutableGlobals(wasm: Uint8Array): number[] {
+/**
+ * Numbers of the mutable globals of a module, in the order of CoreSnapshot.globals; those that it
+ * imports are counted and left out.
+ */
+export function mutableGlobals(wasm: Uint8Array): number[] {
   const sections = readSections(wasm);
   const body = sections.find(({ id }) => id === GLOBAL_SECTION)?.body;
   if (body === undefined) return [];

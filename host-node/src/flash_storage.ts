@@ -1,5 +1,6 @@
 // Where the bytes of a flash image are kept: in memory, where only written sectors take room and
-// copies share them, or in an open file, where what is written survives the process. Used by flash_image.ts only.
+// copies share them, or in an open file, where what is written survives the process. Used by
+// flash_image.ts only.
 
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
 

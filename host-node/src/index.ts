@@ -33,6 +33,7 @@ export {
   type TrapReport,
 } from "./device.js";
 export { FLASH_BYTES, FlashImage, FlashImageError } from "./flash_image.js";
+export { type HeapLayout, heapInUse, heapLayout } from "./heap_in_use.js";
 export {
   checkPartitions,
   decodePartitions,

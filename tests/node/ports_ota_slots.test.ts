@@ -4,10 +4,18 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { ABI_VERSION, ImageSlot, INBOX_BYTES, OtaTarget, Status } from "../../host-node/src/abi.js";
+import {
+  ABI_VERSION,
+  FLASH_SECTOR_BYTES,
+  ImageSlot,
+  INBOX_BYTES,
+  OtaTarget,
+  Status,
+} from "../../host-node/src/abi.js";
 import { Software } from "../../host-node/src/boot/software.js";
 import type { FlashImage } from "../../host-node/src/flash_image.js";
 import { packImage } from "../../host-node/src/image/index.js";
+import { NorError } from "../../host-node/src/ports/nor.js";
 import { OtaPort } from "../../host-node/src/ports/ota.js";
 import {
   type OtaOperation,
@@ -116,6 +124,23 @@ test("what_is_held_back_is_read_in_the_copy_and_not_shared_with_it", () => {
   const bytes = new Uint8Array(24);
   assert.equal(copy.slots.read(ImageSlot.NEXT, 0, bytes), Status.OK);
   assert.deepEqual([...bytes], [...two.subarray(0, 20), 0xff, 0xff, 0xff, 0xff]);
+});
+
+test("header_that_could_not_be_erased_is_erased_by_the_next_write_of_a_copy_too", () => {
+  const header = new Uint8Array(FLASH_SECTOR_BYTES);
+  const world = worldOf(flashWith({ ota_0: one, wasm_0: header }));
+  world.slots.begin(OtaTarget.MODULE, 0);
+  const { nor } = world.flash.region("wasm_0");
+  nor.onOperation = () => {
+    throw new NorError("worn out");
+  };
+  const sectorOf = (): OtaOperation[] =>
+    Array.from({ length: 4 }, () => append(new Uint8Array(FLASH_SECTOR_BYTES / 4)));
+  assert.deepEqual(run(world, ...sectorOf()).at(-1), { status: Status.IO_ERROR });
+  const copy = fork(world);
+  assert.equal(copy.flash.read("wasm_0", 0, 1)[0], 0);
+  assert.deepEqual(run(copy, ...sectorOf()).at(-1), DONE);
+  assert.equal(copy.flash.read("wasm_0", 0, 1)[0], 0xff);
 });
 
 test("trial_that_is_confirmed_in_a_copy_goes_on_in_the_original", () => {
