@@ -3,17 +3,31 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildModule } from "../build.js";
+import { type HeapLayout, heapLayout } from "../heap_in_use.js";
 import { packageRoot } from "../package_root.js";
+import { stripNames } from "../wasm_link.js";
 
 /** The sample that has something of everything that a simulation tries. */
 export const SAMPLE = join(packageRoot, "assembly", "apps", "meter.ts");
 
+export interface Application {
+  /** As it ships. */
+  readonly module: Uint8Array;
+  /** Unknown for a module that was built elsewhere. */
+  readonly heap?: HeapLayout;
+  /** The same module with its names. */
+  readonly named?: Uint8Array;
+}
+
 /** Throws a sentence for what cannot be read, BuildError for what cannot be built. */
-export async function moduleOf(application: string): Promise<Uint8Array> {
-  if (application.endsWith(".ts")) return (await buildModule({ entry: application })).wasm;
+export async function loadApplication(path: string): Promise<Application> {
+  if (path.endsWith(".ts")) {
+    const { wasm: named } = await buildModule({ entry: path, names: true });
+    return { module: stripNames(named), heap: heapLayout(named), named };
+  }
   try {
-    return readFileSync(application);
+    return { module: readFileSync(path) };
   } catch (error) {
-    throw new Error(`cannot read ${application}: ${(error as NodeJS.ErrnoException).code}`);
+    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
 }

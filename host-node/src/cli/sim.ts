@@ -9,7 +9,7 @@ import { EnginePool } from "../sim/engine.js";
 import { FAULT_PROFILES, type FaultChoice, type FaultProfileName } from "../sim/faults.js";
 import { BIRTHS, type Birth, describeViolation } from "../sim/simulation.js";
 import { runTrial, type Shortened, shorten, type Trial, writeTrace } from "../sim/trial.js";
-import { moduleOf, SAMPLE } from "./application.js";
+import { loadApplication, SAMPLE } from "./application.js";
 import { anyNumber, wholeNumber } from "./number_option.js";
 
 interface Options {
@@ -107,13 +107,14 @@ function tellFailure(trial: Trial, failure: Failure, command: string): void {
 }
 
 async function sim(application: string, options: Options): Promise<void> {
-  const module = await moduleOf(application);
+  const { module, heap } = await loadApplication(application);
   const { seed: first, seeds, days, devices, born, only, json } = options;
   const engines = new EnginePool();
   const faults = faultsOf(options.faults);
   for (let seed = first; seed < first + seeds; seed++) {
     const trial = runTrial({
       ...{ module, seed, days, devices, born, faults, engines },
+      ...(heap === undefined ? {} : { heap }),
       ...(only === undefined ? {} : { only: new Set(only.split(",")) }),
     });
     const { violation, report } = trial;

@@ -7,7 +7,7 @@ import type { Scenario } from "../sim/scenario.js";
 import { SCENARIOS, type ScenarioName } from "../sim/scenarios.js";
 import { BIRTHS, type Birth, describeViolation } from "../sim/simulation.js";
 import { type Cut, sweep, type SweepFailure, type SweepReport } from "../sim/sweep.js";
-import { moduleOf, SAMPLE } from "./application.js";
+import { loadApplication, SAMPLE } from "./application.js";
 import { wholeNumber } from "./number_option.js";
 
 interface Options {
@@ -59,7 +59,7 @@ function tell(report: SweepReport): void {
 }
 
 async function run(name: ScenarioName, options: Options): Promise<void> {
-  const module = await moduleOf(options.app);
+  const { module } = await loadApplication(options.app);
   const { seed, pairs: pairsMax, everyCall, born, json } = options;
   const scenario: Scenario = SCENARIOS[name](module, born);
   const report = sweep({ module, scenario, seed, pairsMax, everyCall });

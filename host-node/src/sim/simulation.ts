@@ -1,14 +1,16 @@
 // A simulation as users have it: an application, a seed, devices, faults; then days pass, and what
 // must hold is watched at every step. See docs/SIMULATION.md.
 
+import { ResetReason } from "../abi.js";
+import type { HeapLayout } from "../heap_in_use.js";
 import { EnginePool } from "./engine.js";
 import { type FaultChoice, Faults, faultProfile, type Occurrence } from "./faults.js";
-import { ResetReason } from "../abi.js";
 import { SimCentral } from "./central.js";
 import { claimPart, networkPart, SIM_VERIFIER, thingPart } from "./defaults.js";
 import type { SimDevice } from "./device.js";
 import { firmwareImage, UPDATE_PUBLIC_KEY } from "./images.js";
 import type { Invariant } from "./invariants/invariant.js";
+import { HeapSteady } from "./invariants/life.js";
 import { type Listener, Monitor, standardInvariants, type Violation } from "./monitor.js";
 import { Random } from "./random.js";
 import { DEFAULT_WORKLOAD, Workload, type WorkloadRates } from "./workload.js";
@@ -26,6 +28,8 @@ export interface SimulationOptions {
   readonly module: Uint8Array;
   /** Decides everything; 0 to 2^53 - 1, default 1. */
   readonly seed?: number;
+  /** Where the heap of the module is (heapLayout), so that it is watched, too. */
+  readonly heap?: HeapLayout;
   /** Default 1, at most 1000. */
   readonly devices?: number;
   /** Default "claim". */
@@ -107,7 +111,9 @@ export class Simulation {
       throw new Error(`${devices} devices: there may be 1 to ${DEVICES_MAX}`);
     }
     this.seed = seed;
-    const invariants = [...standardInvariants(), ...(options.invariants ?? [])];
+    const { heap, invariants: own = [] } = options;
+    const ofHeap = heap === undefined ? [] : [new HeapSteady(heap)];
+    const invariants = [...standardInvariants(), ...ofHeap, ...own];
     this.monitor = new Monitor(invariants, this.listenerOf(options.listener ?? {}));
     const profile = faultProfile(options.faults ?? "default");
     this.world = World.make({

@@ -1,6 +1,7 @@
 // Invariants of a device's lives: no trap, memory as it was, and when all is calm, at work.
 
 import { Mode, nameOf } from "../../abi.js";
+import { type HeapLayout, heapInUse } from "../../heap_in_use.js";
 import type { SimDevice } from "../device.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
@@ -33,5 +34,53 @@ export class AtWork implements Invariant {
 
   copy(): AtWork {
     return this;
+  }
+}
+
+/** Steps between two looks at the heap. */
+const HEAP_EACH = 64;
+/** What an application may have in hand beside what it had when it first was connected. */
+const HEAP_ROOM_BYTES = 2048;
+
+interface Heap {
+  readonly life: number;
+  steps: number;
+  /** Bytes in use when the device first was connected in this life; null: it was not yet. */
+  first: number | null;
+}
+
+/** The heap of a life does not grow. */
+export class HeapSteady implements Invariant {
+  readonly name = "heap unchanged";
+  private readonly heaps = new Map<number, Heap>();
+
+  constructor(private readonly layout: HeapLayout) {}
+
+  private of({ index, life }: SimDevice): Heap {
+    const known = this.heaps.get(index);
+    if (known?.life === life) return known;
+    const heap: Heap = { life, steps: 0, first: null };
+    this.heaps.set(index, heap);
+    return heap;
+  }
+
+  private inUse(device: SimDevice): number {
+    const { core } = device;
+    return core === null ? 0 : heapInUse(core, this.layout);
+  }
+
+  stepEnded(device: SimDevice, report: Report): void {
+    const heap = this.of(device);
+    if (!device.isConnected || ++heap.steps % HEAP_EACH !== 0) return;
+    const bytes = this.inUse(device);
+    heap.first ??= bytes;
+    if (bytes <= heap.first + HEAP_ROOM_BYTES) return;
+    report(device, `has ${bytes} bytes of heap in use, and had ${heap.first} when it connected`);
+  }
+
+  copy(): HeapSteady {
+    const copy = new HeapSteady(this.layout);
+    for (const [device, heap] of this.heaps) copy.heaps.set(device, { ...heap });
+    return copy;
   }
 }
