@@ -268,6 +268,11 @@ export class Core {
     };
   }
 
+  /** One of CoreSnapshot.globals, as it is now. */
+  globalAt(place: number): number | bigint {
+    return this.globals[place]?.value as number | bigint;
+  }
+
   /**
    * Puts the module back to a snapshot of this core, or of another one of the same module; a core
    * that trapped or was killed lives again. Throws CoreError while a step runs, when memory has not

@@ -10,6 +10,7 @@ import { packageRoot } from "../package_root.js";
 import { buildCommand } from "./build.js";
 import { cloudCommand } from "./cloud.js";
 import { configureCommand } from "./configure.js";
+import { exploreCommand } from "./explore.js";
 import { imageCommand } from "./image.js";
 import { groupCommand, jobCommand, thingCommand } from "./job.js";
 import { otaCommand } from "./ota.js";
@@ -37,6 +38,7 @@ const program = new Command("iot32")
   .addCommand(replayCommand())
   .addCommand(simCommand())
   .addCommand(sweepCommand())
+  .addCommand(exploreCommand())
   .addCommand(imageCommand())
   .addCommand(cloudCommand())
   .addCommand(shadowCommand())

@@ -34,7 +34,7 @@ machine.
 
   --faults  ${Object.keys(FAULT_PROFILES).join(", ")}, or a JSON file: {"powerCuts": 5, "flashFailed": 0.01}
   --born    how devices begin: claim or csr (fleet provisioning), thing (with a certificate),
-            unboxed (configured by a phone, over BLE)
+            unboxed (configured by a phone, over BLE), broken (a document that is none)
   --only    the only occurrences of faults that are to happen: powerCuts/2,flashFailed/1
 
 Examples:

@@ -352,6 +352,11 @@ export class SimDevice implements EngineHost, SimHost {
     return this.engine?.core.snapshot() ?? this.parked;
   }
 
+  /** One of CoreSnapshot.globals of the core; null while the power is off. */
+  globalAt(place: number): number | bigint | null {
+    return this.engine?.core.globalAt(place) ?? this.parked?.globals[place] ?? null;
+  }
+
   /** Gives the engine back, so that another world can have it. */
   park(): void {
     if (this.engine === null) return;

@@ -70,7 +70,7 @@ export class FaultRunner {
         this.wifiOutage(device, stream.between(...WIFI_OUTAGE_MS));
         break;
       case "silences":
-        this.silence(device);
+        this.world.silence(device.index);
         break;
       case "takeovers":
         this.takeOver(device);
@@ -127,15 +127,10 @@ export class FaultRunner {
     return FAILURES[faults.stream("connectFailed").below(FAILURES.length)]!;
   }
 
-  private silence({ mqtt }: SimDevice): void {
-    const link = this.world.links.get(mqtt.connection);
-    if (link !== undefined && mqtt.state === "up") link.isSilent = true;
-  }
-
   // ---- neighbours ------------------------------------------------------------------------------
 
   /** Somebody has a copy of the device's credentials, connects, and goes. */
-  private takeOver(device: SimDevice): void {
+  takeOver(device: SimDevice): void {
     const { cloud } = this.world;
     const { opening } = device.mqtt;
     if (opening === null || this.world.isBrokerDown) return;

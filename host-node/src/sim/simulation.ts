@@ -18,10 +18,11 @@ import { World } from "./world.js";
 
 /**
  * How devices come into the world: with a claim certificate (keys made by AWS, or by a signing
- * request), with a certificate of their own, or out of the box, for a phone to configure.
+ * request), with a certificate of their own, out of the box, for a phone to configure, or with a
+ * document that is none.
  */
-export type Birth = "claim" | "csr" | "thing" | "unboxed";
-export const BIRTHS: readonly Birth[] = ["claim", "csr", "thing", "unboxed"];
+export type Birth = "claim" | "csr" | "thing" | "unboxed" | "broken";
+export const BIRTHS: readonly Birth[] = ["claim", "csr", "thing", "unboxed", "broken"];
 
 export interface SimulationOptions {
   /** The application: a module, as buildModule gives it. */
@@ -166,6 +167,7 @@ export class Simulation {
   private documentOf(index: number, born: Birth): object {
     const { world } = this;
     const ota = { publicKey: UPDATE_PUBLIC_KEY };
+    if (born === "broken") return { wifi: { ssid: 7 } };
     if (born === "unboxed") return { ble: { verifier: SIM_VERIFIER } };
     const network = { ...networkPart(world.air[0]!), ota };
     if (born === "thing") {

@@ -207,6 +207,22 @@ export class World implements Surroundings {
     this.agenda.add(this.cloudWakeMs, { what: "cloud" });
   }
 
+  /** The connection of a device, when there is one. */
+  private linkOf(index: number): Link | undefined {
+    const { mqtt } = this.devices[index]!;
+    return mqtt.state === "up" ? this.links.get(mqtt.connection) : undefined;
+  }
+
+  /** Nothing passes any more over the connection of a device, and neither side is told. */
+  silence(index: number): void {
+    const link = this.linkOf(index);
+    if (link !== undefined) link.isSilent = true;
+  }
+
+  isSilent(index: number): boolean {
+    return this.linkOf(index)?.isSilent ?? false;
+  }
+
   // ---- the wire --------------------------------------------------------------------------------
 
   private openLink(device: number): number {

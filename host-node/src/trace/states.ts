@@ -84,17 +84,22 @@ const VARIABLES: Readonly<Record<string, string>> = {
 };
 
 let machines: readonly Machine[] | null = null;
-const allMachines = (): readonly Machine[] => {
+/** Those of the core's sources. */
+export const allMachines = (): readonly Machine[] => {
   machines ??= readMachines(packageRoot);
   return machines;
 };
 
+/** Name of the variable of a machine's state, as the build with names has it. */
+export const stateVariable = ({ name, file }: Machine): string =>
+  VARIABLES[name] ?? file.replace(/\.ts$/, "/state");
+
 /** The same module, built with names, that can be asked for the states of its machines. */
 export function watchStates(named: Uint8Array): Uint8Array {
   const names = globalNames(named);
-  const globals = allMachines().flatMap(({ name, file }): [string, number][] => {
-    const index = names.get(VARIABLES[name] ?? file.replace(/\.ts$/, "/state"));
-    return index === undefined ? [] : [[`${EXPORTED}${name}`, index]];
+  const globals = allMachines().flatMap((machine): [string, number][] => {
+    const index = names.get(stateVariable(machine));
+    return index === undefined ? [] : [[`${EXPORTED}${machine.name}`, index]];
   });
   return exportGlobals(named, new Map(globals));
 }

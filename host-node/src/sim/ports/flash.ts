@@ -16,6 +16,8 @@ export class SimFlash implements FlashPort {
   pending: readonly NorOperation[] = [];
   /** Operations that were performed, or torn, in all lives: what flash holds has this version. */
   version = 0;
+  /** The next operation fails, and changes nothing. */
+  failsNext = false;
 
   constructor(
     private readonly host: SimHost,
@@ -66,7 +68,8 @@ export class SimFlash implements FlashPort {
     const [operation, ...others] = this.pending;
     if (operation === undefined) return;
     const { host } = this;
-    const isFailed = host.faults.hits("flashFailed", host.nowMs);
+    const isFailed = this.failsNext || host.faults.hits("flashFailed", host.nowMs);
+    this.failsNext = false;
     if (!isFailed) this.perform(operation);
     this.pending = others;
     if (others.length > 0) this.schedule(others[0]!);
@@ -95,6 +98,7 @@ export class SimFlash implements FlashPort {
     const copy = new SimFlash(host, image);
     copy.pending = this.pending;
     copy.version = this.version;
+    copy.failsNext = this.failsNext;
     return copy;
   }
 }

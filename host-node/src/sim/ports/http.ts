@@ -35,7 +35,7 @@ export class SimHttp implements HttpPort {
   private isTooLong = false;
   /** Number of the request, or of the last one. */
   private request = 0;
-  private state: "idle" | "asked" | "open" | "reading" | "stalled" = "idle";
+  state: "idle" | "asked" | "open" | "reading" | "stalled" = "idle";
   private offset = 0;
   private target = "";
   private answer: Answer | null = null;
