@@ -14,7 +14,7 @@ const ELSEWHERE = {
   iot32: "dist/host-node/src/cli/main.js",
   conformance: "dist/tests/conformance/main.js",
 };
-const TASKS = ["start", "test", "size", "bench", "build", "firmware", "tidy"];
+const TASKS = ["start", "test", "size", "sim", "bench", "build", "firmware", "tidy"];
 const NAMES = [...TASKS, ...Object.keys(ELSEWHERE)];
 const SOURCES = [
   "host-node/src",

@@ -23,12 +23,18 @@ export interface Bout {
   readonly reference: string;
   /** What a reader of the numbers must know. */
   readonly notes: readonly string[];
+  /** What the numbers come to, in words. */
+  conclude?(results: readonly Result[]): readonly string[];
   close(): Promise<void>;
 }
 
 export interface Bench {
   readonly name: string;
   readonly summary: string;
+  /** Runs of each contestant that are not counted; default 3: compilers and caches warm up. */
+  readonly warmUpRuns?: number;
+  /** Runs of each when the caller does not say; default 15. */
+  readonly runs?: number;
   open(): Promise<Bout>;
 }
 
@@ -44,7 +50,6 @@ export interface Result {
   readonly partsMs: Readonly<Record<string, number>>;
 }
 
-/** Not counted: compilers and caches warm up. */
 const WARM_UP_RUNS = 3;
 
 export function median(values: readonly number[]): number {
@@ -77,10 +82,14 @@ function resultOf(name: string, samples: readonly Measurement[], unit: number): 
 }
 
 /** Runs all contestants in turns, `runs` times each. */
-export async function measure(bout: Bout, runs: number): Promise<Result[]> {
+export async function measure(
+  bout: Bout,
+  runs: number,
+  warmUpRuns = WARM_UP_RUNS,
+): Promise<Result[]> {
   const { contestants } = bout;
   const samples = new Map<Contestant, Measurement[]>(contestants.map((one) => [one, []]));
-  for (let run = -WARM_UP_RUNS; run < runs; run++) {
+  for (let run = -warmUpRuns; run < runs; run++) {
     for (const [contestant, taken] of samples) {
       const sample = await timeOf(contestant);
       if (run >= 0) taken.push(sample);

@@ -3,6 +3,7 @@
 import type { Bench } from "./bench.js";
 import { httpBench } from "./http.js";
 import { otaBench } from "./ota.js";
+import { simBench } from "./sim.js";
 import { wasm3Bench } from "./wasm3.js";
 
-export const BENCHES: readonly Bench[] = [httpBench, otaBench, wasm3Bench];
+export const BENCHES: readonly Bench[] = [httpBench, otaBench, simBench, wasm3Bench];

@@ -32,7 +32,7 @@ function orderOf(args: readonly string[]): Order | null {
   if (bench === undefined || more.length > 0) {
     throw new Error(`no bench is called ${positionals.join(" ")}`);
   }
-  const runs = Number(values.runs ?? RUNS);
+  const runs = Number(values.runs ?? bench.runs ?? RUNS);
   if (!Number.isInteger(runs) || runs < 1) throw new Error("--runs must be a number from 1 up");
   return { bench, runs, isJson: values.json ?? false };
 }
@@ -51,7 +51,8 @@ function print(order: Order, results: readonly Result[], notes: readonly string[
 async function run(order: Order): Promise<void> {
   const bout = await order.bench.open();
   try {
-    print(order, await measure(bout, order.runs), bout.notes);
+    const results = await measure(bout, order.runs, order.bench.warmUpRuns);
+    print(order, results, [...bout.notes, ...(bout.conclude?.(results) ?? [])]);
   } finally {
     await bout.close();
   }

@@ -27,10 +27,14 @@ export interface FaultChances {
   readonly downloadCut: number;
   /** ... or comes no more, though the connection stays, */
   readonly downloadStalled: number;
+  /** ... or comes up to 40 s late, */
+  readonly downloadSlow: number;
   /** ... or has one bit changed. */
   readonly downloadDamaged: number;
   /** An operation on flash that fails and changes nothing. */
   readonly flashFailed: number;
+  /** A worn cell: a program operation that succeeds and leaves one bit as it was. */
+  readonly flashWorn: number;
   /** A TICK that comes up to 3 s late. */
   readonly tickLate: number;
 }
@@ -60,7 +64,8 @@ export interface FaultProfile extends FaultChances, FaultRates {}
 const NONE: FaultProfile = {
   ...{ publishLost: 0, acknowledgementLost: 0, messageLost: 0, messageDuplicated: 0 },
   ...{ messageDelayed: 0, joinFailed: 0, connectFailed: 0, downloadRefused: 0, downloadCut: 0 },
-  ...{ downloadStalled: 0, downloadDamaged: 0, flashFailed: 0, tickLate: 0, powerCuts: 0 },
+  ...{ downloadStalled: 0, downloadSlow: 0, downloadDamaged: 0, flashFailed: 0, flashWorn: 0 },
+  ...{ tickLate: 0, powerCuts: 0 },
   ...{ wifiOutages: 0, silences: 0, brokerOutages: 0, clockSteps: 0, takeovers: 0 },
   ...{ malformedMessages: 0, strangers: 0 },
 };
@@ -76,8 +81,10 @@ const DEFAULT: FaultProfile = {
   downloadRefused: 0.05,
   downloadCut: 0.01,
   downloadStalled: 0.002,
+  downloadSlow: 0.01,
   downloadDamaged: 0.0005,
-  flashFailed: 0.0005,
+  flashFailed: 0.002,
+  flashWorn: 0.002,
   tickLate: 0.002,
   powerCuts: 2,
   wifiOutages: 2,

@@ -79,6 +79,9 @@ export class JobsTell implements Invariant {
     if (status === "SUCCEEDED" && device.software?.isOnTrial === true) {
       report(device, `reports ${jobId} to ${version} as SUCCEEDED while it is on trial`);
     }
+    if (status === "FAILED" && runs === version) {
+      report(device, `reports ${jobId} to ${version} as FAILED, and runs it`);
+    }
   }
 
   private checkJob(device: SimDevice, jobId: string, status: string, report: Report): void {

@@ -79,7 +79,17 @@ export class SimFlash implements FlashPort {
   private perform(operation: NorOperation): void {
     this.version++;
     if (operation.kind === "erase") this.region.erase(operation.offset);
-    else this.region.program(operation.offset, operation.bytes);
+    else this.region.program(operation.offset, this.worn(operation.bytes));
+  }
+
+  /** What is programmed: one bit may stay as it was after the erase. */
+  private worn(bytes: Uint8Array): Uint8Array {
+    const { faults, nowMs } = this.host;
+    if (!faults.hits("flashWorn", nowMs)) return bytes;
+    const stream = faults.stream("flashWorn");
+    const programmed = bytes.slice();
+    programmed[stream.below(bytes.length)]! |= 1 << stream.below(8);
+    return programmed;
   }
 
   /** The power goes in the middle of the operation that was being performed, if one was. */

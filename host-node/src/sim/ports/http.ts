@@ -27,6 +27,7 @@ export type Fetch = (url: string, offset: number) => Answer | null;
 
 const HEAD_MS = [100, 1500] as const;
 const CHUNK_MS = [10, 120] as const;
+const SLOW_MS = 40_000;
 const UNAVAILABLE = 503;
 const NOTHING = new Uint8Array();
 
@@ -84,8 +85,13 @@ export class SimHttp implements HttpPort {
     if (this.state === "idle" || this.state === "asked") return Status.NOT_READY;
     if (this.state !== "open") return Status.BUSY;
     this.state = "reading";
-    this.await("body", this.host.random.between(...CHUNK_MS), size);
+    this.await("body", this.host.random.between(...CHUNK_MS) + this.lateBy(), size);
     return Status.OK;
+  }
+
+  private lateBy(): number {
+    const { faults, nowMs } = this.host;
+    return faults.hits("downloadSlow", nowMs) ? faults.stream("downloadSlow").below(SLOW_MS) : 0;
   }
 
   abort(): number {
