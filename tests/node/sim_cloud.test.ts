@@ -23,6 +23,11 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const FORCED = { force: true };
 
+const ALLOW_ALL: PolicyDocument = {
+  Version: "2012-10-17",
+  Statement: { Effect: "Allow", Action: "iot:*", Resource: "*" },
+};
+
 const randomOf = (seed: number) => {
   const next = seededRandom(seed);
   return (bytes: Uint8Array): void => {
@@ -307,10 +312,15 @@ test("silence of one and a half keep-alives ends the connection", () => {
 
 test("restart ends every connection and keeps the state", () => {
   const desk = new CloudDesk();
+  desk.cloud.putPolicy(DEVICE_POLICY_NAME, ALLOW_ALL);
   desk.thing(1, "lamp");
   desk.thing(2, "fan");
+  for (const connection of [1, 2]) desk.subscribe(connection, ["$aws/events/presence/#"]);
   desk.cloud.shadowUpdate("lamp", null, { state: { desired: { on: true } } });
+  for (const connection of [1, 2]) desk.take(connection);
   desk.cloud.restart();
+  // None is there any more to hear of the others.
+  for (const connection of [1, 2]) assert.deepEqual(desk.take(connection), []);
   const reason = "SERVER_INITIATED_DISCONNECT";
   assert.deepEqual(desk.closings, [
     { connection: 1, reason },
@@ -321,6 +331,16 @@ test("restart ends every connection and keeps the state", () => {
   desk.thing(3, "lamp");
   desk.cloud.packet(3, { cmd: "pingreq" });
   assert.deepEqual(kinds(desk.take(3)), ["pingresp"]);
+});
+
+test("certificate that is no longer active loses its connections, and theirs alone", () => {
+  const desk = new CloudDesk();
+  desk.thing(1, "lamp");
+  desk.thing(2, "fan");
+  const [certificateId] = desk.cloud.registry.things.get("lamp")!.principals;
+  desk.cloud.setCertificateStatus(certificateId!, "INACTIVE");
+  assert.deepEqual(desk.closings, [{ connection: 1, reason: "AUTH_ERROR" }]);
+  assert.equal(desk.rules.at(-1)?.rule, "certificate-deactivated");
 });
 
 test("certificate that is unknown, of another cloud or not active opens nothing", () => {
@@ -406,6 +426,20 @@ test("retained message and will are given to those who subscribe, until they are
   assert.deepEqual(kinds(desk.take(2)), ["suback"]);
 });
 
+test("will of a client that says goodbye is not sent", () => {
+  const desk = new CloudDesk();
+  desk.thing(2, "fan");
+  desk.subscribe(2, ["dt/#"]);
+  desk.take(2);
+  const { certificatePem, privateKeyPem } = desk.cloud.issueThing("lamp");
+  desk.cloud.open(1, certificatePem, privateKeyPem);
+  const will = { topic: "dt/lamp", payload: Buffer.from("gone"), qos: 1, retain: false };
+  desk.connect(1, "lamp", { will });
+  desk.cloud.packet(1, { cmd: "disconnect" });
+  assert.deepEqual(desk.take(2), []);
+  assert.deepEqual(desk.closings, []);
+});
+
 test("session that is not clean is an error", () => {
   const desk = new CloudDesk();
   const { certificatePem, privateKeyPem } = desk.cloud.issueThing("lamp");
@@ -414,11 +448,6 @@ test("session that is not clean is an error", () => {
 });
 
 // --- Repetition ---
-
-const ALLOW_ALL: PolicyDocument = {
-  Version: "2012-10-17",
-  Statement: { Effect: "Allow", Action: "iot:*", Resource: "*" },
-};
 
 /** So few CONNECT a second that one cloud's would be missed by another. */
 const limits = { connectsPerSecondMax: 2, createKeysPerSecondMax: 2 };
@@ -447,6 +476,8 @@ function busyDesk(seed = 1): CloudDesk {
   const desk = new CloudDesk({ seed, limits });
   desk.cloud.putPolicy(DEVICE_POLICY_NAME, ALLOW_ALL);
   for (const round of [1, 2]) work(desk, round);
+  desk.cloud.lost(102);
+  desk.thing(102, "lamp-2");
   return desk;
 }
 
@@ -454,6 +485,7 @@ function busyDesk(seed = 1): CloudDesk {
 function continued(desk: CloudDesk): readonly string[] {
   const from = desk.log.length;
   desk.takeMessages(101);
+  desk.publish(101, "dt/old", "at once");
   work(desk, 3);
   desk.publish(101, "dt/new", "heard by nobody");
   desk.publish(102, "$aws/things/lamp-2/jobs/$next/get", {});
