@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { arnOf } from "../../host-node/src/cloud/defaults.js";
+import { Permissions } from "../../host-node/src/cloud/permissions.js";
 import { isAllowed, type PolicyStatement, parsePolicy } from "../../host-node/src/cloud/policy.js";
+import type { Registry } from "../../host-node/src/cloud/store.js";
 import { filterMatches, isValidFilter } from "../../host-node/src/cloud/topics.js";
+import { CloudDesk } from "./support/cloud_desk.js";
 
 const ARN = "arn:aws:iot:local-1:000000000000:topic";
 const variables = new Map([
@@ -99,4 +103,18 @@ test("topic filters match as MQTT 3.1.1 says, and wildcards do not reach reserve
   for (const filter of ["a/+/b", "#", "+", "a/#", "/"]) assert.ok(isValidFilter(filter), filter);
   for (const filter of ["", "a/#/b", "a#", "a+", "a/b+/c"])
     assert.ok(!isValidFilter(filter), filter);
+});
+
+test("permissions are those of an active certificate, as long as the registry is the same", () => {
+  const { cloud } = new CloudDesk();
+  cloud.issueThing("lamp");
+  const before = cloud.registry;
+  const certificateId = before.things.get("lamp")!.principals[0]!;
+  const principal = { clientId: "lamp", certificateId, ipAddress: "127.0.0.1", subject: {} };
+  const ask = (registry: Registry, clientId: string) =>
+    new Permissions(principal, registry).allows("iot:Connect", arnOf("client", clientId));
+  cloud.setCertificateStatus(certificateId, "INACTIVE");
+  assert.equal(ask(before, "lamp"), true);
+  assert.equal(ask(before, "other"), false);
+  assert.equal(ask(cloud.registry, "lamp"), false);
 });

@@ -8,7 +8,7 @@ import type { Packet } from "mqtt-packet";
 import { ABI_VERSION } from "../../host-node/src/abi.js";
 import { DEVICE_POLICY_NAME } from "../../host-node/src/cloud/defaults.js";
 import { LIMITS } from "../../host-node/src/cloud/limits.js";
-import type { PolicyStatement } from "../../host-node/src/cloud/policy.js";
+import type { PolicyDocument, PolicyStatement } from "../../host-node/src/cloud/policy.js";
 import { parseSignature, verifyImage } from "../../host-node/src/image/index.js";
 import { isPair, makeCsr } from "../../host-node/src/sim/cloud/memory_authority.js";
 import { sampleModule } from "./image_support.js";
@@ -20,7 +20,13 @@ const CREATE = "$aws/certificates/create/json";
 const CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json";
 const REGISTER = "$aws/provisioning-templates/iot32/provision/json";
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const FORCED = { force: true };
+
+const ALLOW_ALL: PolicyDocument = {
+  Version: "2012-10-17",
+  Statement: { Effect: "Allow", Action: "iot:*", Resource: "*" },
+};
 
 const randomOf = (seed: number) => {
   const next = seededRandom(seed);
@@ -299,14 +305,22 @@ test("silence of one and a half keep-alives ends the connection", () => {
   assert.deepEqual(desk.closings, []);
   desk.advance(1);
   assert.deepEqual(desk.closings, [{ connection: 1, reason: "MQTT_KEEP_ALIVE_TIMEOUT" }]);
+  // It is forgotten, so that nobody takes over from it.
+  desk.thing(2, "lamp");
+  assert.equal(desk.rules.at(-1)?.rule, "keep-alive-timeout");
 });
 
 test("restart ends every connection and keeps the state", () => {
   const desk = new CloudDesk();
+  desk.cloud.putPolicy(DEVICE_POLICY_NAME, ALLOW_ALL);
   desk.thing(1, "lamp");
   desk.thing(2, "fan");
+  for (const connection of [1, 2]) desk.subscribe(connection, ["$aws/events/presence/#"]);
   desk.cloud.shadowUpdate("lamp", null, { state: { desired: { on: true } } });
+  for (const connection of [1, 2]) desk.take(connection);
   desk.cloud.restart();
+  // None is there any more to hear of the others.
+  for (const connection of [1, 2]) assert.deepEqual(desk.take(connection), []);
   const reason = "SERVER_INITIATED_DISCONNECT";
   assert.deepEqual(desk.closings, [
     { connection: 1, reason },
@@ -317,6 +331,16 @@ test("restart ends every connection and keeps the state", () => {
   desk.thing(3, "lamp");
   desk.cloud.packet(3, { cmd: "pingreq" });
   assert.deepEqual(kinds(desk.take(3)), ["pingresp"]);
+});
+
+test("certificate that is no longer active loses its connections, and theirs alone", () => {
+  const desk = new CloudDesk();
+  desk.thing(1, "lamp");
+  desk.thing(2, "fan");
+  const [certificateId] = desk.cloud.registry.things.get("lamp")!.principals;
+  desk.cloud.setCertificateStatus(certificateId!, "INACTIVE");
+  assert.deepEqual(desk.closings, [{ connection: 1, reason: "AUTH_ERROR" }]);
+  assert.equal(desk.rules.at(-1)?.rule, "certificate-deactivated");
 });
 
 test("certificate that is unknown, of another cloud or not active opens nothing", () => {
@@ -402,6 +426,20 @@ test("retained message and will are given to those who subscribe, until they are
   assert.deepEqual(kinds(desk.take(2)), ["suback"]);
 });
 
+test("will of a client that says goodbye is not sent", () => {
+  const desk = new CloudDesk();
+  desk.thing(2, "fan");
+  desk.subscribe(2, ["dt/#"]);
+  desk.take(2);
+  const { certificatePem, privateKeyPem } = desk.cloud.issueThing("lamp");
+  desk.cloud.open(1, certificatePem, privateKeyPem);
+  const will = { topic: "dt/lamp", payload: Buffer.from("gone"), qos: 1, retain: false };
+  desk.connect(1, "lamp", { will });
+  desk.cloud.packet(1, { cmd: "disconnect" });
+  assert.deepEqual(desk.take(2), []);
+  assert.deepEqual(desk.closings, []);
+});
+
 test("session that is not clean is an error", () => {
   const desk = new CloudDesk();
   const { certificatePem, privateKeyPem } = desk.cloud.issueThing("lamp");
@@ -411,62 +449,95 @@ test("session that is not clean is an error", () => {
 
 // --- Repetition ---
 
+/** So few CONNECT a second that one cloud's would be missed by another. */
+const limits = { connectsPerSecondMax: 2, createKeysPerSecondMax: 2 };
+
 /** A bit of everything that changes state or uses randomness, at connections of its own. */
 function work(desk: CloudDesk, round: number): void {
   const [lamp, claim] = [100 + round, 200 + round];
   desk.thing(lamp, `lamp-${round}`);
-  desk.subscribe(lamp, ["cmd/#"]);
+  desk.subscribe(lamp, ["cmd/#", "$aws/events/presence/#"]);
   const { certificatePem, privateKeyPem } = desk.cloud.claim;
   desk.cloud.open(claim, certificatePem, privateKeyPem);
   desk.connect(claim, `claim-${round}`);
   desk.subscribe(claim, [`${CREATE}/accepted`]);
   desk.publish(claim, CREATE, "");
-  desk.cloud.jobs.create({ document: `{"url":"${PLACEHOLDER}"}`, things: [`lamp-${round}`] });
+  const timeoutConfig = { inProgressTimeoutInMinutes: 60 };
+  const document = `{"url":"${PLACEHOLDER}"}`;
+  desk.cloud.jobs.create({ document, things: [`lamp-${round}`], timeoutConfig });
   desk.publish(lamp, `$aws/things/lamp-${round}/jobs/start-next`, {});
   desk.publish(lamp, `$aws/things/lamp-${round}/shadow/update`, { state: { reported: { round } } });
   desk.cloud.publish("cmd/all", `round ${round}`, 1);
-  desk.publish(lamp, "dt/x", "kept", { retain: true });
+  desk.publish(lamp, `dt/${round}`, "kept", { retain: true });
   desk.advance(20_000);
 }
 
+function busyDesk(seed = 1): CloudDesk {
+  const desk = new CloudDesk({ seed, limits });
+  desk.cloud.putPolicy(DEVICE_POLICY_NAME, ALLOW_ALL);
+  for (const round of [1, 2]) work(desk, round);
+  desk.cloud.lost(102);
+  desk.thing(102, "lamp-2");
+  return desk;
+}
+
+/** Goes on after `busyDesk`, in need of all that a copy must have; answers what came out. */
+function continued(desk: CloudDesk): readonly string[] {
+  const from = desk.log.length;
+  desk.takeMessages(101);
+  desk.publish(101, "dt/old", "at once");
+  work(desk, 3);
+  desk.publish(101, "dt/new", "heard by nobody");
+  desk.publish(102, "$aws/things/lamp-2/jobs/$next/get", {});
+  desk.publish(101, "$aws/things/lamp-1/shadow/get", "");
+  desk.subscribe(101, ["dt/#"]);
+  const url = desk.cloud.files.presign({ bucket: "files", key: "image" }, 60);
+  desk.log.push(JSON.stringify(desk.cloud.files.get(url, 0)));
+  desk.cloud.lost(102);
+  desk.thing(303, "lamp-2");
+  desk.cloud.publish("cmd/all", "to all", 1);
+  desk.advance(2 * HOUR_MS);
+  return desk.log.slice(from);
+}
+
+/** Changes everything that can be changed. */
+function spoil(desk: CloudDesk): void {
+  const { cloud } = desk;
+  cloud.shadowUpdate("lamp-1", null, { state: { desired: { spoiled: true } } });
+  for (const { jobId } of cloud.jobs.list()) cloud.jobs.delete(jobId, FORCED);
+  cloud.files.put("files", "image", OBJECT);
+  desk.subscribe(101, ["dt/#"]);
+  for (let i = 0; i < 2; i++) desk.publish(202, CREATE, "");
+  for (let i = 0; i < 120; i++) desk.publish(101, "dt/1", "spoiled", { retain: true });
+  desk.takeMessages(101);
+  for (const connection of [301, 302]) desk.thing(connection, `spoiled-${connection}`);
+  cloud.restart();
+  desk.advance(3 * HOUR_MS);
+}
+
 test("same seed gives the same outputs, another seed others", () => {
-  const [first, second, other] = [1, 1, 2].map((seed) => {
-    const desk = new CloudDesk({ seed });
-    for (const round of [1, 2]) work(desk, round);
-    return desk.log;
-  });
+  const [first, second, other] = [1, 1, 2].map((seed) => busyDesk(seed).log);
   assert.ok(first!.length > 40, `${first!.length} lines`);
   assert.deepEqual(first, second);
   assert.notDeepEqual(first, other);
 });
 
-test("copy goes on as its original, whatever another copy does", () => {
-  const original = new CloudDesk();
-  for (const round of [1, 2]) work(original, round);
-  const copy = original.copy();
-  const spoiled = original.copy();
-  assert.equal(copy.cloud.nextMs, original.cloud.nextMs);
-  spoiled.cloud.shadowUpdate("lamp-1", null, { state: { desired: { spoiled: true } } });
-  for (const { jobId } of spoiled.cloud.jobs.list()) spoiled.cloud.jobs.delete(jobId, FORCED);
-  spoiled.cloud.files.put("files", "image", OBJECT);
-  spoiled.publish(101, "dt/x", "spoiled", { retain: true });
-  spoiled.subscribe(101, ["dt/#"]);
-  spoiled.cloud.restart();
-  spoiled.advance(3 * 3600_000);
-
-  const from = original.log.length;
-  for (const desk of [original, copy]) {
-    desk.takeMessages(101);
-    work(desk, 3);
-    desk.publish(101, "dt/x", "from an old connection");
-    desk.publish(102, "$aws/things/lamp-2/jobs/$next/get", {});
-    desk.publish(101, "$aws/things/lamp-1/shadow/get", "");
-    desk.cloud.publish("cmd/all", "to all", 1);
-    desk.advance(2 * 3600_000);
+test("copy goes on as its original would have, whatever another copy does", () => {
+  const reference = busyDesk();
+  const expected = continued(reference);
+  assert.ok(expected.length > 40, `${expected.length} lines`);
+  const original = busyDesk();
+  const copies = [original.copy(), original.copy()];
+  spoil(original.copy());
+  for (const desk of [copies[0]!, original]) {
+    assert.equal(desk.cloud.nextMs, copies[1]!.cloud.nextMs);
+    const { nextMs } = desk.cloud.jobs;
+    assert.ok(nextMs > desk.now && nextMs < desk.now + 2 * HOUR_MS);
+    assert.deepEqual(continued(desk), expected);
+    assert.deepEqual(desk.cloud.registry, reference.cloud.registry);
   }
-  assert.ok(copy.log.length > 40, `${copy.log.length} lines`);
-  assert.deepEqual(copy.log, original.log.slice(from));
-  assert.deepEqual(copy.cloud.registry, original.cloud.registry);
+  // A copy of a copy, made before the others went on.
+  assert.deepEqual(continued(copies[1]!.copy()), expected);
 });
 
 test("update comes with the same good signature each time", () => {

@@ -31,7 +31,8 @@ export class OutboundWindow {
 
   /** True when the message is to be sent now; otherwise it waits, behind those that do already. */
   admit(packet: IPublishPacket): boolean {
-    if (this.#unacknowledged.size >= this.#max || this.#waiting.length > 0) {
+    // As long as others wait, the window is full: `acknowledged` takes them as it makes room.
+    if (this.#unacknowledged.size >= this.#max) {
       this.#waiting.push(packet);
       return false;
     }

@@ -289,7 +289,7 @@ export class MemoryBroker implements GateBroker<MemoryConnection>, Carrier {
     if (retain && message.payload.length === 0) this.#retained.delete(topic);
     else if (retain) this.#retained.set(topic, message);
     for (const connection of this.#connections.values()) {
-      const granted = connection.isOpen ? connection.routeOf(topic) : null;
+      const granted = connection.routeOf(topic);
       if (granted !== null) this.#forward(connection, message, granted, false);
     }
   }
