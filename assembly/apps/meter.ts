@@ -3,7 +3,20 @@
 // is in flash, the period is a setting in a shadow, the job "calibrate" takes two seconds, and
 // firmware is updated, and a phone configures it. `npm run sim` lets years pass for it (docs/SIMULATION.md).
 
-import { ble, Event, flash, JobStatus, jobs, json, log, Mode, mqtt, ota, shadow, system } from "../index";
+import {
+  ble,
+  Event,
+  flash,
+  JobStatus,
+  jobs,
+  json,
+  log,
+  Mode,
+  mqtt,
+  ota,
+  shadow,
+  system,
+} from "../index";
 
 const MINUTE_S: i32 = 60;
 const PERIOD_MIN_S: i32 = 10;

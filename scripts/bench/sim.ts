@@ -1,6 +1,6 @@
 // Bench of the simulator, on one core: how many days of a device pass in a minute, without faults
-// and with the default ones, and how long a sweep of a whole life takes. Seeds follow one another, so
-// that no run repeats the one before.
+// and with the default ones, and how long a sweep of a whole life takes. Seeds follow one another,
+// so that no run repeats the one before.
 
 import { join } from "node:path";
 import { buildModule } from "../../host-node/src/build.js";
@@ -34,7 +34,8 @@ function wholeSweep(module: Uint8Array): Contestant {
     name: LIFE,
     run: async () => {
       const { failures } = sweep({ module, scenario: wholeLife(module), pairsMax: 0 });
-      if (failures.length > 0) throw new Error(`${failures.length} copies did not come to their end`);
+      if (failures.length > 0)
+        throw new Error(`${failures.length} copies did not come to their end`);
     },
   };
 }

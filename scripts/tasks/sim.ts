@@ -1,6 +1,6 @@
-// `npm run sim`: the simulator on embedded defaults, one thing after the other: seeds with each way in
-// which devices begin, a fleet, a sweep of a whole life, and the explorer. `npm run iot32 -- sim`,
-// `sweep` and `explore` are the same by hand.
+// `npm run sim`: the simulator on embedded defaults, one thing after the other: seeds with each way
+// in which devices begin, a fleet, a sweep of a whole life, and the explorer. `npm run iot32 --
+// sim`, `sweep` and `explore` are the same by hand.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

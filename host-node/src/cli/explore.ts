@@ -39,12 +39,16 @@ function told(way: readonly string[]): string {
     if (last?.what === what) last.times++;
     else parts.push({ what, times: 1 });
   }
-  return parts.map(({ what, times }) => (times === 1 ? what : `${what} (${times} times)`)).join("; ");
+  return parts
+    .map(({ what, times }) => (times === 1 ? what : `${what} (${times} times)`))
+    .join("; ");
 }
 
 function tellFailure({ way, violation, look }: CounterExample, seed: number): void {
   const what =
-    violation === null ? "the device does not come to work again" : describeViolation(violation, seed);
+    violation === null
+      ? "the device does not come to work again"
+      : describeViolation(violation, seed);
   console.log(pc.red(what));
   console.log(`  way   ${told(way)}`);
   console.log(`  state ${look}`);
@@ -64,7 +68,9 @@ function tellModes(edges: readonly ModeEdge[]): void {
   const { beyond, unseen } = compareModes(edges);
   console.log(`\n${drawModes(edges)}\n`);
   if (beyond.length > 0) console.log(pc.red(`modes not in the table: ${beyond.join(", ")}`));
-  console.log(unseen.length === 0 ? "every row of the table was seen" : `not seen: ${unseen.join(", ")}`);
+  console.log(
+    unseen.length === 0 ? "every row of the table was seen" : `not seen: ${unseen.join(", ")}`,
+  );
 }
 
 async function run(application: string, options: Options): Promise<void> {

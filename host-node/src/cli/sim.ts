@@ -88,7 +88,8 @@ function commandOf(application: string, options: Options, { shortened }: Failure
   const { seed } = shortened.trial.report;
   const app = application === SAMPLE ? "" : ` ${application}`;
   const fleet = devices === 1 ? "" : ` --devices ${devices}`;
-  const only = shortened.faults.length === 0 ? " --only none" : ` --only ${shortened.faults.join()}`;
+  const only =
+    shortened.faults.length === 0 ? " --only none" : ` --only ${shortened.faults.join()}`;
   return (
     `iot32 sim${app} --seed ${seed} --days ${days}${fleet} --born ${born}` +
     ` --faults ${faults}${only}`

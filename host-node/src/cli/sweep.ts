@@ -6,7 +6,7 @@ import pc from "picocolors";
 import type { Scenario } from "../sim/scenario.js";
 import { SCENARIOS, type ScenarioName } from "../sim/scenarios.js";
 import { BIRTHS, type Birth, describeViolation } from "../sim/simulation.js";
-import { type Cut, sweep, type SweepFailure, type SweepReport } from "../sim/sweep.js";
+import { type Cut, type SweepFailure, type SweepReport, sweep } from "../sim/sweep.js";
 import { loadApplication, SAMPLE } from "./application.js";
 import { wholeNumber } from "./number_option.js";
 
@@ -54,7 +54,8 @@ function tell(report: SweepReport): void {
   );
   for (const failure of failures.slice(0, SHOWN_MAX)) console.log(pc.red(sentence(failure, seed)));
   if (failures.length > SHOWN_MAX) console.log(`and ${failures.length - SHOWN_MAX} more`);
-  const outcome = failures.length === 0 ? "every copy came to its end" : `${failures.length} failed`;
+  const outcome =
+    failures.length === 0 ? "every copy came to its end" : `${failures.length} failed`;
   console.log(`${outcome}; digest ${digest}`);
 }
 

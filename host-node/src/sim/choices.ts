@@ -173,7 +173,8 @@ const wishesOf = (module: Uint8Array): Choice[] => [
   {
     name: "what is pending is cancelled",
     isFault: false,
-    isPossible: (world) => isRegistered(world) && world.cloud.jobs.pending(thingOf(world)).length > 0,
+    isPossible: (world) =>
+      isRegistered(world) && world.cloud.jobs.pending(thingOf(world)).length > 0,
     apply: (world) => {
       for (const { job } of world.cloud.jobs.pending(thingOf(world))) cancel(world, job.jobId);
     },

@@ -10,7 +10,9 @@ const CA_BYTES = 800;
 const LINE = 64;
 
 function pemOf(label: string, der: Uint8Array): string {
-  const lines = Buffer.from(der).toString("base64").match(new RegExp(`.{1,${LINE}}`, "g"))!;
+  const lines = Buffer.from(der)
+    .toString("base64")
+    .match(new RegExp(`.{1,${LINE}}`, "g"))!;
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 

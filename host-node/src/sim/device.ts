@@ -1,18 +1,15 @@
-// One device of a simulated world: its flash, its lives, and its ports. What surrounds it (time, the
-// cloud, what goes wrong) it is given by the world. It is copied with everything in it, in the
+// One device of a simulated world: its flash, its lives, and its ports. What surrounds it (time,
+// the cloud, what goes wrong) it is given by the world. It is copied with everything in it, in the
 // middle of a life too, as long as no step runs.
 
 import type { Packet } from "mqtt-packet";
 import {
   type CallArgument,
-  Event,
   EventKind,
-  LogModule,
   type Mode,
   type Ports,
   ResetReason,
   RestartScope,
-  Status,
 } from "../abi.js";
 import { flashFirmware } from "../boot/flasher.js";
 import { Software } from "../boot/software.js";
@@ -20,17 +17,24 @@ import { type CoreHooks, CoreTrap, PowerOff } from "../core.js";
 import type { CoreSnapshot } from "../core_snapshot.js";
 import { FlashImage } from "../flash_image.js";
 import { type CutMode, PowerCut } from "../ports/nor.js";
+import {
+  copyPorts,
+  type DevicePorts,
+  makePorts,
+  portsOf,
+  powerOff,
+  tearFlash,
+} from "./device_ports.js";
 import type { Engine, EngineHost, EnginePool } from "./engine.js";
 import type { Faults } from "./faults.js";
 import type { CoreEventHappening, Happening, PortHappening } from "./happenings.js";
-import { SimBle } from "./ports/ble.js";
-import { SimCrypto } from "./ports/crypto.js";
-import { SimFlash } from "./ports/flash.js";
-import { type Answer, SimHttp } from "./ports/http.js";
-import { SimMqtt, type Wire } from "./ports/mqtt.js";
-import { SimOta } from "./ports/ota.js";
+import type { SimBle } from "./ports/ble.js";
+import type { SimFlash } from "./ports/flash.js";
+import type { Answer, SimHttp } from "./ports/http.js";
+import type { SimMqtt, Wire } from "./ports/mqtt.js";
+import type { SimOta } from "./ports/ota.js";
 import type { SimHost } from "./ports/sim_host.js";
-import { type AccessPoint, SimWifi } from "./ports/wifi.js";
+import type { AccessPoint, SimWifi } from "./ports/wifi.js";
 import type { Random } from "./random.js";
 
 /** What a device is given by its world. */
@@ -49,12 +53,7 @@ export interface Surroundings {
 export interface DeviceWatcher {
   booted(device: SimDevice): void;
   stepBegins(device: SimDevice, event: CoreEventHappening): void;
-  called(
-    device: SimDevice,
-    name: string,
-    args: readonly CallArgument[],
-    result: number,
-  ): void;
+  called(device: SimDevice, name: string, args: readonly CallArgument[], result: number): void;
   event(device: SimDevice, event: number, value: number, text: string): void;
   log(device: SimDevice, level: number, text: string): void;
   stepEnded(device: SimDevice): void;
@@ -108,17 +107,13 @@ export class SimDevice implements EngineHost, SimHost {
   readonly outputs = new Map<number, number>();
   flash!: FlashImage;
   random!: Random;
-  wifi!: SimWifi;
-  mqtt!: SimMqtt;
-  http!: SimHttp;
-  records!: SimFlash;
-  ota!: SimOta;
-  ble!: SimBle;
   ports!: Ports;
+  /** What sys_restart asked for in this step. */
+  restartScope: RestartScope | null = null;
+  private parts!: DevicePorts;
   private engine: Engine | null = null;
   /** The core of a device that has given its engine back. */
   private parked: CoreSnapshot | null = null;
-  private restartScope: RestartScope | null = null;
   private trapText = "";
   private traps = 0;
   private isStepping = false;
@@ -137,29 +132,38 @@ export class SimDevice implements EngineHost, SimHost {
     device.random = options.random;
     device.flash = FlashImage.inMemory({ random: (bytes) => bytes.set(device.mac) });
     flashFirmware(device.flash, options.firmware);
-    device.connectPorts({
-      wifi: new SimWifi(device, world.air),
-      mqtt: new SimMqtt(device, world.wire, index, device.isNetworkUp),
-      http: new SimHttp(device, device.fetch, device.isNetworkUp),
-      records: new SimFlash(device, device.flash),
-      ota: new SimOta(device, device.flash),
-      ble: new SimBle(device, options.hasBle),
-    });
+    device.connect(makePorts(device, device.flash, options.hasBle));
     return device;
   }
 
-  private connectPorts(ports: Pick<SimDevice, "wifi" | "mqtt" | "http" | "records" | "ota" | "ble">) {
-    Object.assign(this, ports);
-    this.wifi.onDown = () => {
-      this.mqtt.networkLost();
-      this.http.networkLost();
-    };
-    this.ports = this.allPorts();
+  private connect(parts: DevicePorts): void {
+    this.parts = parts;
+    this.ports = portsOf(this, parts);
   }
 
-  private readonly isNetworkUp = (): boolean => this.wifi.state === "up";
-  private readonly fetch = (url: string, offset: number): Answer | null =>
-    this.world.fetch(this, url, offset);
+  get wifi(): SimWifi {
+    return this.parts.wifi;
+  }
+
+  get mqtt(): SimMqtt {
+    return this.parts.mqtt;
+  }
+
+  get http(): SimHttp {
+    return this.parts.http;
+  }
+
+  get records(): SimFlash {
+    return this.parts.records;
+  }
+
+  get ota(): SimOta {
+    return this.parts.ota;
+  }
+
+  get ble(): SimBle {
+    return this.parts.ble;
+  }
 
   get nowMs(): number {
     return this.world.nowMs;
@@ -222,10 +226,7 @@ export class SimDevice implements EngineHost, SimHost {
     this.mode = null;
     this.tickMs = Number.POSITIVE_INFINITY;
     this.outputs.clear();
-    this.wifi.powerOff();
-    this.mqtt.powerOff();
-    this.http.powerOff();
-    this.ble.powerOff();
+    powerOff(this.parts);
     if (this.engine !== null && !this.isStepping) this.world.engines.give(this.engine);
     this.engine = null;
     this.parked = null;
@@ -238,8 +239,7 @@ export class SimDevice implements EngineHost, SimHost {
   powerCut(mode: CutMode, offMs: number, random: () => number): void {
     this.cutAtCall = Number.POSITIVE_INFINITY;
     if (!this.isOn) return;
-    this.records.powerOff(mode, random);
-    this.ota.powerOff(mode, random);
+    tearFlash(this.parts, mode, random);
     this.traps = 0;
     this.trapText = "";
     this.end();
@@ -421,54 +421,6 @@ export class SimDevice implements EngineHost, SimHost {
     return this.records.read(offset, bytes);
   }
 
-  // ---- the other ports -------------------------------------------------------------------------
-
-  private allPorts(): Ports {
-    const { wifi, mqtt, http, records: flash, ota, ble, pins, outputs } = this;
-    const document = Buffer.from(this.options.document);
-    return {
-      ...{ wifi, mqtt, http, flash, ota, ble, crypto: new SimCrypto(this) },
-      sys: {
-        restart: (scope) => {
-          if (scope > RestartScope.MODULE) return Status.INVALID_ARGUMENT;
-          this.restartScope = scope as RestartScope;
-          return Status.OK;
-        },
-        random: (bytes) => {
-          this.random.fill(bytes);
-          return Status.OK;
-        },
-        panic: () => Status.OK,
-        configRead: (offset, bytes) => {
-          const part = document.subarray(offset, offset + bytes.length);
-          bytes.set(part);
-          return part.length;
-        },
-      },
-      log: {
-        write: (level, module, text) => {
-          if (module === LogModule.APPLICATION) {
-            this.world.watcher.log(this, level, Buffer.from(text).toString());
-          }
-          return Status.OK;
-        },
-        event: (event, value, text) => {
-          if (event === Event.MODE_CHANGED) this.mode = value as Mode;
-          this.world.watcher.event(this, event, value, Buffer.from(text).toString());
-          return Status.OK;
-        },
-      },
-      gpio: {
-        mode: () => Status.OK,
-        write: (pin, level) => {
-          outputs.set(pin, level);
-          return Status.OK;
-        },
-        read: (pin) => outputs.get(pin) ?? pins.get(pin) ?? 1,
-      },
-    };
-  }
-
   // ---- copies ----------------------------------------------------------------------------------
 
   /** The same device in another world. In the middle of a step its power must be cut at once. */
@@ -490,14 +442,7 @@ export class SimDevice implements EngineHost, SimHost {
     copy.parked = this.isStepping ? null : this.core;
     for (const [pin, level] of this.pins) copy.pins.set(pin, level);
     for (const [pin, level] of this.outputs) copy.outputs.set(pin, level);
-    copy.connectPorts({
-      wifi: this.wifi.copy(copy),
-      mqtt: this.mqtt.copy(copy, world.wire, copy.isNetworkUp),
-      http: this.http.copy(copy, copy.fetch, copy.isNetworkUp),
-      records: this.records.copy(copy, copy.flash),
-      ota: this.ota.copy(copy, copy.flash, copy.software),
-      ble: this.ble.copy(copy),
-    });
+    copy.connect(copyPorts(copy, this.parts, copy.flash));
     return copy;
   }
 }

@@ -1,9 +1,10 @@
 // The explorer: breadth first over what may happen to one device. From each state it tries every
-// thing that may come next (choices.ts): that the world goes on by itself, that a fault strikes, that
-// the cloud wants something. Worlds are copied, and those that look the same (look.ts) are one state,
-// so that it comes to an end. Within its bounds either everything held, or there is a shortest way
-// to where it did not. Of the worlds that look the same the first one goes on for all of them: what
-// is found is true, and what is not found is not there as far as the look tells states apart.
+// thing that may come next (choices.ts): that the world goes on by itself, that a fault strikes,
+// that the cloud wants something. Worlds are copied, and those that look the same (look.ts) are one
+// state, so that it comes to an end. Within its bounds either everything held, or there is a
+// shortest way to where it did not. Of the worlds that look the same the first one goes on for all
+// of them: what is found is true, and what is not found is not there as far as the look tells
+// states apart.
 
 import { Mode } from "../abi.js";
 import { stripNames } from "../wasm_link.js";
@@ -54,7 +55,7 @@ export interface ExploreReport {
 
 const STATES_MAX = 1500;
 const FAULTS_MAX = 1;
-/** A device that is at work for so long, and a world that looks the same for so long, is at rest. */
+/** A device at work for so long, and a world that looks the same for so long, is at rest. */
 const REST_MS = 20 * 60_000;
 /** In which a device comes to work when nothing goes wrong. */
 const WORK_MS = 6 * 3600_000;
@@ -162,15 +163,16 @@ class Explorer {
   }
 
   /**
-   * Without a choice: until the world looks as none before, or the device is at work and rests. False
-   * when it does not come to work though nothing goes wrong.
+   * Without a choice: until the world looks as none before, or the device is at work and rests.
+   * False when it does not come to work though nothing goes wrong.
    */
   private goOn(world: World, monitor: Monitor): boolean {
     const limitMs = world.nowMs + WORK_MS;
     let workMs = Number.POSITIVE_INFINITY;
     while (world.nowMs < workMs + REST_MS) {
       if (!world.step(limitMs)) break;
-      if (monitor.violations.length > 0 || !this.states.has(lookOf(world, this.layout))) return true;
+      if (monitor.violations.length > 0 || !this.states.has(lookOf(world, this.layout)))
+        return true;
       workMs = isAtWork(world) ? Math.min(workMs, world.nowMs) : Number.POSITIVE_INFINITY;
     }
     return isAtWork(world);

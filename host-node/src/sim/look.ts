@@ -1,5 +1,5 @@
-// What a world looks like to the explorer: the states of machines and ports, what lies in flash, and
-// what the cloud believes, in one text. Two worlds with one look are taken for one state.
+// What a world looks like to the explorer: the states of machines and ports, what lies in flash,
+// and what the cloud believes, in one text. Two worlds with one look are taken for one state.
 //
 // Left out, because they have no end: times, random numbers, ids, counters, the contents of buffers
 // and records. So a look tells whether there is a job and how it stands, not which one it is.

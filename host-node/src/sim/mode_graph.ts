@@ -1,5 +1,5 @@
-// Which modes of the system a device was seen to go through, to be drawn and compared with the table
-// of the machine (docs/MACHINES.md). A life begins in Init; where it ends is an edge, too.
+// Which modes of the system a device was seen to go through, to be drawn and compared with the
+// table of the machine (docs/MACHINES.md). A life begins in Init; where it ends is an edge, too.
 
 import { Event, Mode, nameOf } from "../abi.js";
 import { allMachines } from "../trace/states.js";

@@ -10,7 +10,12 @@ import type { SimDevice } from "./device.js";
 import { Digest } from "./digest.js";
 import type { CoreEventHappening } from "./happenings.js";
 import { JobsTell, OneCertificate } from "./invariants/cloud.js";
-import { NormalHasCertificate, OneUntested, RestartWaits, StoredStays } from "./invariants/flash.js";
+import {
+  NormalHasCertificate,
+  OneUntested,
+  RestartWaits,
+  StoredStays,
+} from "./invariants/flash.js";
 import type { Invariant, Report } from "./invariants/invariant.js";
 import { AtWork, NoTrap } from "./invariants/life.js";
 import { AwsRules, BackoffFloor, PublishesEnd } from "./invariants/network.js";
@@ -64,7 +69,11 @@ export class Monitor implements WorldWatcher {
     readonly invariants: readonly Invariant[],
     private readonly listener: Listener = {},
   ) {
-    this.reports = invariants.map(({ name }) => (device, what) => this.violated(name, device, what));
+    this.reports = invariants.map(
+      ({ name }) =>
+        (device, what) =>
+          this.violated(name, device, what),
+    );
     const whoHears = (hook: HookName): number[] =>
       invariants.flatMap((invariant, index) => (invariant[hook] === undefined ? [] : [index]));
     this.hearing = Object.fromEntries(HOOKS.map((hook) => [hook, whoHears(hook)])) as never;

@@ -1,5 +1,5 @@
-// A scenario: what the cloud's side does, step by step, each when its time has come, so that a world
-// can be copied in the middle of it and go on twice. What a sweep runs through.
+// A scenario: what the cloud's side does, step by step, each when its time has come, so that a
+// world can be copied in the middle of it and go on twice. What a sweep runs through.
 
 import type { Monitor } from "./monitor.js";
 import type { Birth } from "./simulation.js";

@@ -27,7 +27,9 @@ const change: ScenarioStep = {
   name: "shadow",
   when: isAtWork,
   act: (world) =>
-    void world.cloud.shadowUpdate(thingOf(world), "settings", { state: { desired: { period: 90 } } }),
+    void world.cloud.shadowUpdate(thingOf(world), "settings", {
+      state: { desired: { period: 90 } },
+    }),
 };
 
 const calibrate: ScenarioStep = {

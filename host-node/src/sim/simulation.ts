@@ -3,11 +3,11 @@
 
 import { ResetReason } from "../abi.js";
 import type { HeapLayout } from "../heap_in_use.js";
-import { EnginePool } from "./engine.js";
-import { type FaultChoice, Faults, faultProfile, type Occurrence } from "./faults.js";
 import { SimCentral } from "./central.js";
 import { claimPart, networkPart, SIM_VERIFIER, thingPart } from "./defaults.js";
 import type { SimDevice } from "./device.js";
+import { EnginePool } from "./engine.js";
+import { type FaultChoice, Faults, faultProfile, type Occurrence } from "./faults.js";
 import { firmwareImage, UPDATE_PUBLIC_KEY } from "./images.js";
 import type { Invariant } from "./invariants/invariant.js";
 import { HeapSteady } from "./invariants/life.js";
@@ -92,7 +92,7 @@ const HOUR_MS = 3600 * 1000;
 const DEVICES_MAX = 1000;
 const FIRST_VERSION = "1.0.0";
 const TEMPLATE = "iot32";
-/** Long enough for every back-off, for a download, its trial, and a configuration that was tried. */
+/** Long enough for every back-off, a download and its trial, a configuration that was tried. */
 const REST_MS = 6 * HOUR_MS;
 /** Devices are switched on within this. */
 const START_SPREAD_MS = 60_000;

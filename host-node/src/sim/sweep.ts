@@ -1,8 +1,9 @@
 // A sweep: a scenario is run once, and at every call of the core to its host, and wherever flash or
 // cloud has changed between two steps, the world is copied, the power of the copy's device is cut
 // there, and the copy lives on to the scenario's end. Places between which neither flash nor cloud
-// nor wire has changed leave the same world behind (but for its clock), and are tried once. Then twice: in the recoveries that did something no other one did,
-// the power is cut again at each place.
+// nor wire has changed leave the same world behind (but for its clock), and are tried once. Then
+// twice: in the recoveries that did something no other one did, the power is cut again at each
+// place.
 
 import type { CutMode } from "../ports/nor.js";
 import type { EnginePool } from "./engine.js";

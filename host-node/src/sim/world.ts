@@ -5,12 +5,12 @@
 
 import type { Packet } from "mqtt-packet";
 import { Status } from "../abi.js";
-import { CLOUD_EPOCH_MS, SIM_CA } from "./defaults.js";
-import { SimCentral } from "./central.js";
+import { Agenda } from "./agenda.js";
+import type { SimCentral } from "./central.js";
 import { isPair } from "./cloud/memory_authority.js";
 import { type CloudListener, MemoryCloud } from "./cloud/memory_cloud.js";
+import { CLOUD_EPOCH_MS, SIM_CA } from "./defaults.js";
 import { macOf, SimDevice, type SimDeviceOptions, type Surroundings } from "./device.js";
-import { Agenda } from "./agenda.js";
 import type { EnginePool } from "./engine.js";
 import { FaultRunner } from "./fault_runner.js";
 import type { Faults } from "./faults.js";
@@ -24,7 +24,7 @@ import type { WorldWatcher } from "./watcher.js";
 const UP_MS = [10, 80] as const;
 const DOWN_MS = [10, 80] as const;
 const LATE_MS = [200, 20_000] as const;
-/** Steps at one instant: a core that asks for TICKs in a circle, or hosts that never come to an end. */
+/** Steps at one instant: else a core asks for TICKs in a circle. */
 const STEPS_AT_ONE_INSTANT_MAX = 20_000;
 
 export interface WorldOptions {
@@ -300,8 +300,8 @@ export class World implements Surroundings {
   }
 
   /**
-   * What of this world outlives the power of its devices, as a text that changes with it: flash, the
-   * cloud, and what is on its way there. Equal texts in one run are equal worlds, but for the time.
+   * What of this world outlives the power of its devices, as a text that changes with it: flash,
+   * the cloud, and what is on its way there. Equal texts in one run are equal worlds, but for the time.
    */
   get effects(): string {
     const flash = this.devices.map(({ records, ota, isWriting }) => {

@@ -88,7 +88,8 @@ export class AwsRules implements Invariant {
   readonly name = "no rule of AWS broken";
 
   rule(_world: World, { rule, detail, clientId }: RuleEvent, report: Report): void {
-    if (!EXCUSED.includes(rule)) report(null, `${clientId ?? "a device"} breaks ${rule}: ${detail}`);
+    if (!EXCUSED.includes(rule))
+      report(null, `${clientId ?? "a device"} breaks ${rule}: ${detail}`);
   }
 
   copy(): AwsRules {
@@ -149,4 +150,3 @@ export class PublishesEnd implements Invariant {
     return copy;
   }
 }
-

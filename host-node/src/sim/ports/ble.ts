@@ -2,7 +2,13 @@
 // veiled, not encrypted, and the handshake is its outcome alone: protocomm security 2 is not what a
 // simulation tries. Frames are those of docs/BLE.md.
 
-import { BLE_PACKET_BYTES_MAX, BLE_SEAL_BYTES, type BlePort, EventKind, Status } from "../../abi.js";
+import {
+  BLE_PACKET_BYTES_MAX,
+  BLE_SEAL_BYTES,
+  type BlePort,
+  EventKind,
+  Status,
+} from "../../abi.js";
 import { FrameReader, frameBytes, framesOf } from "../../ble/frames.js";
 import type { SimHost } from "./sim_host.js";
 

@@ -2,8 +2,14 @@
 // time, each some virtual time after it was accepted. What was not performed when the power goes is
 // lost; what is being performed may be torn.
 
-import { EventKind, FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES, type FlashPort, Status } from "../../abi.js";
-import { RECORDS, type FlashImage } from "../../flash_image.js";
+import {
+  EventKind,
+  FLASH_SECTOR_BYTES,
+  FLASH_UNIT_BYTES,
+  type FlashPort,
+  Status,
+} from "../../abi.js";
+import { type FlashImage, RECORDS } from "../../flash_image.js";
 import { type CutMode, type NorOperation, overlay } from "../../ports/nor.js";
 import type { SimHost } from "./sim_host.js";
 

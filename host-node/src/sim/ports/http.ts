@@ -1,13 +1,7 @@
 // Port http of a simulated device: GET of one file at a time from the cloud in memory. The server
 // answers at once and the bytes come chunk by chunk; what goes wrong on the way is decided here.
 
-import {
-  EventKind,
-  HTTP_URL_BYTES_MAX,
-  type HttpPort,
-  INBOX_BYTES,
-  Status,
-} from "../../abi.js";
+import { EventKind, HTTP_URL_BYTES_MAX, type HttpPort, INBOX_BYTES, Status } from "../../abi.js";
 import { readPem } from "../../ports/records_pem.js";
 import type { HttpHappening } from "../happenings.js";
 import type { SimHost } from "./sim_host.js";

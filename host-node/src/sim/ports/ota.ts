@@ -1,5 +1,5 @@
-// Port ota of a simulated device: the slots of ports/ota_slots.ts, one operation at a time, each some
-// virtual time after it was accepted. The power may go in the middle of one.
+// Port ota of a simulated device: the slots of ports/ota_slots.ts, one operation at a time, each
+// some virtual time after it was accepted. The power may go in the middle of one.
 
 import { EventKind, type OtaPort, Status } from "../../abi.js";
 import type { Software } from "../../boot/software.js";

@@ -1,12 +1,6 @@
 // Port wifi of a simulated device: one station, and the access points that the world has around it.
 
-import {
-  EventKind,
-  PASSWORD_BYTES_MAX,
-  SSID_BYTES_MAX,
-  Status,
-  type WifiPort,
-} from "../../abi.js";
+import { EventKind, PASSWORD_BYTES_MAX, SSID_BYTES_MAX, Status, type WifiPort } from "../../abi.js";
 import { NetworkList } from "../../ports/network_list.js";
 import type { WifiHappening } from "../happenings.js";
 import type { SimHost } from "./sim_host.js";
