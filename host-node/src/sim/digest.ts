@@ -23,7 +23,7 @@ export class Digest {
     }
     this.a = a;
     this.b = b;
-    this.number(bytes.length);
+    this.number(~bytes.length);
   }
 
   /** 16 hexadecimal digits. */

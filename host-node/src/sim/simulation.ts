@@ -39,8 +39,8 @@ export interface SimulationOptions {
   readonly faults?: FaultChoice;
   /** What the cloud wants, so many a day and device; false: nothing by itself. */
   readonly workload?: Partial<WorkloadRates> | false;
-  /** Invariants beside the standard ones: what must hold for this application. */
-  readonly invariants?: readonly Invariant[];
+  /** Makes invariants beside the standard ones, for one run: what must hold for this application. */
+  readonly invariants?: () => readonly Invariant[];
   /** Hears what happens. */
   readonly listener?: Listener;
   /** The only occurrences of faults that are to happen, by their names in a report. */
@@ -112,9 +112,9 @@ export class Simulation {
       throw new Error(`${devices} devices: there may be 1 to ${DEVICES_MAX}`);
     }
     this.seed = seed;
-    const { heap, invariants: own = [] } = options;
+    const { heap, invariants: own } = options;
     const ofHeap = heap === undefined ? [] : [new HeapSteady(heap)];
-    const invariants = [...standardInvariants(), ...ofHeap, ...own];
+    const invariants = [...standardInvariants(), ...ofHeap, ...(own?.() ?? [])];
     this.monitor = new Monitor(invariants, this.listenerOf(options.listener ?? {}));
     const profile = faultProfile(options.faults ?? "default");
     this.world = World.make({

@@ -301,7 +301,8 @@ export class World implements Surroundings {
 
   /**
    * What of this world outlives the power of its devices, as a text that changes with it: flash,
-   * the cloud, and what is on its way there. Equal texts in one run are equal worlds, but for the time.
+   * the cloud, and what is on its way there. Equal texts in one run are equal worlds, but for
+   * the time.
    */
   get effects(): string {
     const flash = this.devices.map(({ records, ota, isWriting }) => {

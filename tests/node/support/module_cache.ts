@@ -51,23 +51,29 @@ async function keep(name: string, file: string, wasm: Uint8Array): Promise<void>
   await writeFile(part, wasm);
   await rename(part, join(CACHE, file));
   const old = (await readdir(CACHE)).filter(
-    (entry) => entry.startsWith(`${name}-`) && entry.endsWith(".wasm") && entry !== file,
+    (entry) => entry.startsWith(`${name}-`) && isModuleOf(name, entry) && entry !== file,
   );
   await Promise.all(old.map((entry) => rm(join(CACHE, entry), { force: true })));
 }
+
+/** A digest follows the name, and not the rest of a longer one. */
+const isModuleOf = (name: string, entry: string): boolean =>
+  /^[0-9a-f]{32}\.wasm$/.test(entry.slice(name.length + 1));
 
 async function bytesOf(
   target: Target,
   application: string,
   folder = APPS,
   replace: Replace = {},
+  names = false,
 ): Promise<Uint8Array> {
   const entry = join(folder, `${application}.ts`);
-  const name = `${application}-${target}${replace === COVERAGE ? "-coverage" : ""}`;
+  const kind = `${replace === COVERAGE ? "-coverage" : ""}${names ? "-named" : ""}`;
+  const name = `${application}-${target}${kind}`;
   const file = `${name}-${await digest(entry, replace)}.wasm`;
   const kept = await readFile(join(CACHE, file)).catch(() => null);
   if (kept !== null) return kept;
-  const { wasm } = await buildModule({ entry: join(packageRoot, entry), target, replace });
+  const { wasm } = await buildModule({ entry: join(packageRoot, entry), target, replace, names });
   await keep(name, file, wasm);
   return wasm;
 }
@@ -80,6 +86,11 @@ export function moduleBytesOf(target: Target, application: string): Promise<Uint
 /** A sample application of assembly/apps, uncompiled. */
 export function sampleBytesOf(target: Target, application: string): Promise<Uint8Array> {
   return bytesOf(target, application, SAMPLES);
+}
+
+/** A sample application with the names of its functions and variables. */
+export function namedSampleOf(target: Target, application: string): Promise<Uint8Array> {
+  return bytesOf(target, application, SAMPLES, {}, true);
 }
 
 /** A sample or test application that reports which transitions are taken. */
