@@ -12,8 +12,9 @@ import { Backoff } from "../util/backoff";
 import { END, actionOf, findRow, nextOf } from "../util/machine";
 import { connect } from "./credentials";
 
-/** Half of this is the floor of the back-off. */
 const RETRY_MS_MIN: u32 = 2500;
+/** Of the back-off (util/backoff.ts). */
+const RETRY_MS_FLOOR: u64 = RETRY_MS_MIN / 2;
 const RETRY_MS_MAX: u32 = 256000;
 const STABLE_MS: u32 = 60000;
 /** AWS allows one CONNECT a second for a client id; claim and thing may share theirs. */
@@ -185,6 +186,9 @@ function act(action: u8): void {
       break;
     case Action.RETRY_LATER:
     case Action.ANNOUNCE_DOWN:
+      // Wi-Fi that comes back at once, or another identity, does not wait for the timer: the floor
+      // holds.
+      nextConnectMs = max(nextConnectMs, nowMs + RETRY_MS_FLOOR);
       sysRandom(randomWord, 4);
       setTimer(Timer.SESSION, backoff.next(load<u32>(randomWord)));
       listener(Change.DOWN);

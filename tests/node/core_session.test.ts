@@ -8,6 +8,7 @@ import { compileCore } from "../../host-node/src/core.js";
 import { THING } from "./support/identities.js";
 import { sampleBytesOf } from "./support/module_cache.js";
 import { orders } from "./support/orders.js";
+import { expectProvisioned, scene } from "./support/provisioning_scene.js";
 import { ScriptedDevice } from "./support/scripted_host.js";
 
 const BASE_MS = 2500;
@@ -50,6 +51,26 @@ describe("a broker that cannot be reached", () => {
     const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
     assert.ok(sum(late) > 8 * sum(early), `${sum(early)} ms, then ${sum(late)} ms`);
     assert.ok(Math.max(...late) > CAP_MS / 2, "the cap is never approached");
+  });
+
+  it("is not tried sooner because Wi-Fi came back at once, or another identity connects", () => {
+    // Found by the explorer of the simulator: "the broker is lost" while a thing name is stored.
+    const device = new ScriptedDevice().online();
+    device.runFor(10_000);
+    device.loseWifi();
+    device.untilEvent(Event.MQTT_DISCONNECTED);
+    assert.ok(nextDelay(device) >= FLOOR_MS);
+
+    const { device: claimed, aws } = scene();
+    aws.onProvision = () => {
+      claimed.agenda.after(30, () => claimed.broker.drop());
+      return { accepted: { deviceConfiguration: {}, thingName: THING } };
+    };
+    claimed.flash.operationMs = 25;
+    claimed.boot().until(() => claimed.broker.state === "up");
+    claimed.untilEvent(Event.MQTT_DISCONNECTED);
+    assert.ok(nextDelay(claimed) >= FLOOR_MS);
+    expectProvisioned(claimed, THING);
   });
 
   it("and then answers is connected to, and waiting publishes go out", () => {

@@ -1,5 +1,5 @@
-// Parts of the simulator by themselves: its numbers, its agenda, its digest, what a profile of faults
-// says, and the second reader of the record store.
+// Parts of the simulator by themselves: its numbers, its agenda, its digest, what a profile of
+// faults says, and the second reader of the record store.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -59,7 +59,8 @@ function tell(report: ExploreReport, { faults, seed }: Options): void {
   const count = (value: number): string => value.toLocaleString("en");
   const bounds = `${isComplete ? "all of them" : "not all"} with at most ${count(faults)} faults on a way`;
   console.log(
-    `${born}: ${count(states)} states, ${bounds}; ${count(tried)} steps tried, up to ${depth} deep`,
+    `${born}: ${count(states)} states, ${bounds}; ${count(tried)} steps tried, ` +
+      `${depth} interventions on a way at most`,
   );
   for (const failure of failures) tellFailure(failure, seed);
 }
@@ -100,7 +101,7 @@ export function exploreCommand(): Command {
     .description("try everything that may happen to a device, state by state")
     .argument("[app]", "application (.ts)", SAMPLE)
     .addOption(new Option("-b, --born <how>", "how it begins").choices(BIRTHS))
-    .option("--states <n>", "most states to go on from", wholeNumber(1, 1e6), 1500)
+    .option("--states <n>", "most states to go on from", wholeNumber(1, 1e6), 5000)
     .option("--faults <n>", "most faults on one way", wholeNumber(0, 100), 1)
     .option("-s, --seed <n>", "seed", wholeNumber(0, SEED_MAX), 1)
     .option("--json", "print one line of JSON", false)

@@ -1,15 +1,16 @@
-// The explorer: breadth first over what may happen to one device. From each state it tries every
-// thing that may come next (choices.ts): that the world goes on by itself, that a fault strikes,
-// that the cloud wants something. Worlds are copied, and those that look the same (look.ts) are one
-// state, so that it comes to an end. Within its bounds either everything held, or there is a
-// shortest way to where it did not. Of the worlds that look the same the first one goes on for all
-// of them: what is found is true, and what is not found is not there as far as the look tells
-// states apart.
+// The explorer: breadth first over what may happen to one device, by the number of interventions.
+// From each state it tries every thing that may come next (choices.ts): that the world goes on by
+// itself, that a fault strikes, that the cloud wants something. Worlds are copied, and those that
+// look the same (look.ts) are one state, so that it comes to an end. Within its bounds either
+// everything held, or there is a shortest way to where it did not. Of the worlds that look the same
+// the first one goes on for all of them: what is found is true, and what is not found is not there
+// as far as the look tells states apart.
 
 import { Mode } from "../abi.js";
 import { stripNames } from "../wasm_link.js";
 import { type Choice, choicesFor } from "./choices.js";
 import { EnginePool } from "./engine.js";
+import type { Invariant } from "./invariants/invariant.js";
 import { lookOf, type MachineLayout, machineLayout, machinesOf } from "./look.js";
 import { type ModeEdge, ModeGraph } from "./mode_graph.js";
 import type { Monitor, Violation } from "./monitor.js";
@@ -21,11 +22,13 @@ export interface ExploreOptions {
   readonly named: Uint8Array;
   /** Default "claim". */
   readonly born?: Birth;
-  /** Most states that are gone on from; default 1500. */
+  /** Most states that are gone on from; default 5000. */
   readonly statesMax?: number;
   /** Most faults on one way; default 1. */
   readonly faultsMax?: number;
   readonly seed?: number;
+  /** As for a Simulation. */
+  readonly invariants?: () => readonly Invariant[];
   readonly onProgress?: (states: number, waiting: number) => void;
 }
 
@@ -43,17 +46,17 @@ export interface ExploreReport {
   readonly states: number;
   /** Copies of worlds that were let go on. */
   readonly tried: number;
-  /** Most choices on one way, and whether everything within the bounds was seen. */
+  /** Most interventions on one way, and whether everything within the bounds was seen. */
   readonly depth: number;
   readonly isComplete: boolean;
   /** States of machines that were seen, "machine STATE". */
   readonly machines: readonly string[];
   readonly modes: readonly ModeEdge[];
-  /** The shortest ones first. */
+  /** Those with the fewest interventions first. */
   readonly failures: readonly CounterExample[];
 }
 
-const STATES_MAX = 1500;
+const STATES_MAX = 5000;
 const FAULTS_MAX = 1;
 /** A device at work for so long, and a world that looks the same for so long, is at rest. */
 const REST_MS = 20 * 60_000;
@@ -68,6 +71,7 @@ interface State {
   readonly monitor: Monitor;
   readonly before: State | null;
   readonly choice: string;
+  /** Interventions on the way to it. */
   readonly depth: number;
   readonly faults: number;
 }
@@ -95,7 +99,10 @@ class Explorer {
     for (let state = queue.shift(); state !== undefined; state = queue.shift()) {
       if (visited === statesMax || this.failures.length >= FAILURES_MAX) break;
       visited++;
-      for (const next of this.successors(state)) queue.push(next);
+      for (const next of this.successors(state)) {
+        if (next.depth === state.depth) queue.unshift(next);
+        else queue.push(next);
+      }
       onProgress?.(this.states.size, queue.length);
     }
     const isComplete = queue.length === 0 && visited < statesMax;
@@ -108,12 +115,13 @@ class Explorer {
   }
 
   private root(born: Birth): State {
-    const { named, seed = 1 } = this.options;
+    const { named, seed = 1, invariants } = this.options;
     const module = stripNames(named);
     const engines = new EnginePool();
     const { world, monitor } = new Simulation({
       ...{ module, seed, born, faults: "none", workload: false, engines },
       listener: this.graph.listener,
+      ...(invariants === undefined ? {} : { invariants }),
     });
     return this.add(world, monitor, null, null)!;
   }
@@ -190,7 +198,7 @@ class Explorer {
     const look = lookOf(world, this.layout);
     if (this.states.has(look)) return null;
     device.park();
-    const depth = (before?.depth ?? -1) + 1;
+    const depth = (before?.depth ?? 0) + (choice === null ? 0 : 1);
     this.depth = Math.max(this.depth, depth);
     const faults = (before?.faults ?? 0) + Number(choice?.isFault ?? false);
     this.states.add(look);

@@ -39,7 +39,7 @@ export interface SimulationOptions {
   readonly faults?: FaultChoice;
   /** What the cloud wants, so many a day and device; false: nothing by itself. */
   readonly workload?: Partial<WorkloadRates> | false;
-  /** Makes invariants beside the standard ones, for one run: what must hold for this application. */
+  /** Makes, for one run, the invariants of this application beside the standard ones. */
   readonly invariants?: () => readonly Invariant[];
   /** Hears what happens. */
   readonly listener?: Listener;

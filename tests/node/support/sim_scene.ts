@@ -1,5 +1,5 @@
-// The sample meter for tests of the simulator, built once, and instances of it that simulations of a
-// test file share.
+// The sample meter for tests of the simulator, built once, and instances of it that simulations of
+// a test file share.
 
 import { heapLayout } from "../../../host-node/src/heap_in_use.js";
 import { EnginePool } from "../../../host-node/src/sim/engine.js";
