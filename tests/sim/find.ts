@@ -9,9 +9,11 @@ import {
   mutants,
   noteHunt,
 } from "../node/support/mutants.js";
+import { sampleBytesOf } from "../node/support/module_cache.js";
 import { EnginePool } from "../../host-node/src/sim/engine.js";
 
 const LIMIT_MS = 5 * 60_000;
+const limitMs = Number(process.env["LIMIT_S"] ?? LIMIT_MS / 1000) * 1000;
 const SEEDS = 60;
 const BIRTHS = ["claim", "csr", "unboxed", "thing"] as const;
 
@@ -35,6 +37,12 @@ function* commands(): Generator<string> {
 
 const seconds = (fromMs: number): string => ((performance.now() - fromMs) / 1000).toFixed(1);
 
+const clean = await sampleBytesOf("release", "meter");
+const cleanEngines = new EnginePool();
+
+/** Whether the core without a bug passes. */
+const isClean = (command: string): boolean => hunt(clean, command, cleanEngines) === null;
+
 async function find(mutant: Mutant, notes: boolean): Promise<boolean> {
   const builtFrom = performance.now();
   const module = await mutantBytes(mutant);
@@ -44,13 +52,15 @@ async function find(mutant: Mutant, notes: boolean): Promise<boolean> {
   for (const command of commands()) {
     const began = performance.now();
     const finding = hunt(module, command, engines);
-    if (finding !== null) {
+    if (finding !== null && !isClean(command)) {
+      console.log(`  ${command} fails without the bug, too: ${finding.sentence}`);
+    } else if (finding !== null) {
       console.log(`${mutant.name}: built in ${built} s, found after ${seconds(from)} s`);
       console.log(`  ${command} (${seconds(began)} s)\n  ${finding.invariant}\n  ${finding.sentence}`);
       if (notes) noteHunt(mutant, command);
       return true;
     }
-    if (performance.now() - from > LIMIT_MS) break;
+    if (performance.now() - from > limitMs) break;
   }
   console.log(`${mutant.name}: NOT FOUND in ${seconds(from)} s`);
   return false;

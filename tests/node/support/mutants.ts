@@ -15,6 +15,7 @@ import { SCENARIOS, type ScenarioName } from "../../../host-node/src/sim/scenari
 import { type Birth, describeViolation } from "../../../host-node/src/sim/simulation.js";
 import { sweep } from "../../../host-node/src/sim/sweep.js";
 import { runTrial } from "../../../host-node/src/sim/trial.js";
+import { meterInvariants } from "../../sim/example/readings.js";
 import { replacedSampleBytes } from "./module_cache.js";
 
 export const MUTANTS = join("tests", "sim", "mutants");
@@ -97,12 +98,17 @@ const OPTIONS = {
   pairs: { type: "string", default: "1000" },
 } as const;
 
+const faultsOf = (text: string): FaultChoice =>
+  text.endsWith(".json")
+    ? (JSON.parse(readFileSync(join(packageRoot, text), "utf8")) as FaultChoice)
+    : (text as FaultChoice);
+
 /** Runs `sim` or `sweep` as the command says; null: nothing was found. */
 export function hunt(
   module: Uint8Array,
   command: string,
   engines: EnginePool,
-  more: () => readonly Invariant[] = promises,
+  more: () => readonly Invariant[] = () => [...promises(), ...meterInvariants()],
 ): Finding | null {
   const { values, positionals } = parseArgs({
     ...{ args: command.split(" "), options: OPTIONS, allowPositionals: true },
@@ -112,7 +118,7 @@ export function hunt(
   const born = values.born as Birth;
   if (verb === "sim") {
     const days = Number(values.days);
-    const faults = values.faults as FaultChoice;
+    const faults = faultsOf(values.faults);
     const options = { module, seed, days, born, faults, engines, invariants: more() };
     const { violation } = runTrial(options);
     if (violation === null) return null;

@@ -152,14 +152,24 @@ export class RequestsAreJson implements Invariant {
   }
 }
 
-/** When all is calm, what is desired of a thing is what it has reported, where it reports at all. */
+/**
+ * When all is calm, what is desired of a thing is what it has reported, where it reports at all. A
+ * delta that got lost is made good by the next connection, and not before: it is excused.
+ */
 export class ShadowsSettle implements Invariant {
   readonly name = "a shadow without a delta";
+  private readonly upMs = new Map<number, number>();
 
   constructor(private readonly shadows: readonly (string | null)[] = ["settings"]) {}
 
+  stepBegins(device: SimDevice, { kind }: CoreEventHappening): void {
+    if (kind === EventKind.MQTT_UP) this.upMs.set(device.index, device.nowMs);
+  }
+
   atRest(world: World, report: Report): void {
+    const lost = world.faults.occurred.findLast(({ id }) => id.startsWith("messageLost/"));
     for (const device of world.devices) {
+      if ((lost?.atMs ?? 0) > (this.upMs.get(device.index) ?? 0)) continue;
       for (const shadow of this.shadows) this.check(world, device, shadow, report);
     }
   }
@@ -177,7 +187,9 @@ export class ShadowsSettle implements Invariant {
   }
 
   copy(): ShadowsSettle {
-    return this;
+    const copy = new ShadowsSettle(this.shadows);
+    for (const [device, ms] of this.upMs) copy.upMs.set(device, ms);
+    return copy;
   }
 }
 
