@@ -51,7 +51,18 @@ function parsed(text: string): JobUpdate {
   }
 }
 
-/** What a job has come to is in flash before its effect: before its handler, before its result. */
+/** Flash has refused something so recently that the core may have given a record up. */
+const REFUSAL_MS = 10_000;
+
+function hasFlashFailed({ faults, nowMs }: SimDevice): boolean {
+  const last = faults.occurred.findLast(({ id }) => id.startsWith("flashFailed/"));
+  return last !== undefined && nowMs - last.atMs < REFUSAL_MS;
+}
+
+/**
+ * What a job has come to is in flash before its effect: before its handler, before its result. But a
+ * result that flash refuses is told all the same.
+ */
 export class JobsAreKept implements Invariant {
   readonly name = "a job in flash before its effect";
 
@@ -75,7 +86,7 @@ export class JobsAreKept implements Invariant {
     const { status } = parsed(textOf(args[1]));
     if (status === "IN_PROGRESS") return;
     const { phase, id } = storedJob(device);
-    if (id === jobId && phase >= FINISHING) return;
+    if ((id === jobId && phase >= FINISHING) || hasFlashFailed(device)) return;
     report(device, `tells ${jobId} as ${status}, and flash has job "${id}" in phase ${phase}`);
   }
 
@@ -263,7 +274,58 @@ export class BackoffForgotten implements Invariant {
   }
 }
 
+/** For a session; after it the device has some seconds to send who has none away. */
+const SESSION_MS = 30_000 + 10_000;
+
+interface Visit {
+  readonly life: number;
+  readonly sinceMs: number;
+  hasSession: boolean;
+}
+
+/** Who connects over BLE and does not prove who he is, is sent away. */
+export class StrangersLeave implements Invariant {
+  readonly name = "a stranger sent away";
+  private readonly visits = new Map<number, Visit>();
+  private isRefusal = false;
+
+  stepBegins(device: SimDevice, { kind, a }: CoreEventHappening): void {
+    const { index, life, nowMs } = device;
+    const visit = this.visits.get(index);
+    this.isRefusal = kind === EventKind.BLE_SESSION && a === Status.REFUSED;
+    if (kind === EventKind.BLE_DISCONNECTED) this.visits.delete(index);
+    else if (kind === EventKind.BLE_CONNECTED) {
+      this.visits.set(index, { life, sinceMs: nowMs, hasSession: false });
+    } else if (kind === EventKind.BLE_SESSION && visit !== undefined && a >= Status.OK) {
+      visit.hasSession = true;
+    }
+  }
+
+  /** Who guesses too often is told that the device is locked, and has time to read it. */
+  called(_device: SimDevice, name: string): void {
+    if (name === "ble_lock") this.isRefusal = false;
+  }
+
+  stepEnded(device: SimDevice, report: Report): void {
+    const visit = this.visits.get(device.index);
+    if (visit === undefined || !device.ble.isConnected) return;
+    if (this.isRefusal) report(device, "does not send away who had a wrong proof of possession");
+    const ms = device.nowMs - visit.sinceMs;
+    if (visit.life !== device.life || visit.hasSession || ms <= SESSION_MS) return;
+    report(device, `has had a stranger connected for ${ms} ms`);
+  }
+
+  copy(): StrangersLeave {
+    const copy = new StrangersLeave();
+    for (const [device, visit] of this.visits) copy.visits.set(device, { ...visit });
+    copy.isRefusal = this.isRefusal;
+    return copy;
+  }
+}
+
+/** All of them, fresh: each simulation needs its own. */
 export const promises = (): Invariant[] => [
   ...[new JobsAreKept(), new ConfirmedConnected(), new DownloadsAreWhole()],
   ...[new RequestsAreJson(), new ShadowsSettle(), new BackoffForgotten()],
+  new StrangersLeave(),
 ];
