@@ -9,7 +9,6 @@ import { applyPatch, parsePatch } from "diff";
 import { packageRoot } from "../../../host-node/src/package_root.js";
 import type { EnginePool } from "../../../host-node/src/sim/engine.js";
 import type { FaultChoice } from "../../../host-node/src/sim/faults.js";
-import type { Invariant } from "../../../host-node/src/sim/invariants/invariant.js";
 import { promises } from "../../../host-node/src/sim/invariants/promises.js";
 import { SCENARIOS, type ScenarioName } from "../../../host-node/src/sim/scenarios.js";
 import { type Birth, describeViolation } from "../../../host-node/src/sim/simulation.js";
@@ -88,51 +87,73 @@ export function mutantBytes(mutant: Mutant): Promise<Uint8Array> {
 export interface Finding {
   readonly invariant: string;
   readonly sentence: string;
+  /** The run in which it was found: one seed. */
+  readonly command: string;
 }
 
 const OPTIONS = {
   seed: { type: "string", default: "1" },
+  seeds: { type: "string", default: "1" },
   days: { type: "string", default: "7" },
   born: { type: "string", default: "claim" },
   faults: { type: "string", default: "default" },
   pairs: { type: "string", default: "1000" },
 } as const;
 
+interface Run {
+  readonly seed: number;
+  readonly born: Birth;
+  readonly days: number;
+  readonly pairsMax: number;
+  readonly faults: FaultChoice;
+}
+
 const faultsOf = (text: string): FaultChoice =>
   text.endsWith(".json")
     ? (JSON.parse(readFileSync(join(packageRoot, text), "utf8")) as FaultChoice)
     : (text as FaultChoice);
 
-/** Runs `sim` or `sweep` as the command says; null: nothing was found. */
-export function hunt(
-  module: Uint8Array,
-  command: string,
-  engines: EnginePool,
-  more: () => readonly Invariant[] = () => [...promises(), ...meterInvariants()],
-): Finding | null {
+/**
+ * Runs `sim` or `sweep` as the command says, seed after seed, to the first violation; null: nothing
+ * was found.
+ */
+export function hunt(module: Uint8Array, command: string, engines: EnginePool): Finding | null {
   const { values, positionals } = parseArgs({
     ...{ args: command.split(" "), options: OPTIONS, allowPositionals: true },
   });
-  const [verb, name] = positionals;
-  const seed = Number(values.seed);
-  const born = values.born as Birth;
-  if (verb === "sim") {
-    const days = Number(values.days);
-    const faults = faultsOf(values.faults);
-    const options = { module, seed, days, born, faults, engines, invariants: more() };
-    const { violation } = runTrial(options);
-    if (violation === null) return null;
-    const { invariant } = violation;
-    return { invariant, sentence: describeViolation(violation, seed) };
+  const [verb, name = ""] = positionals;
+  const first = Number(values.seed);
+  for (let seed = first; seed < first + Number(values.seeds); seed++) {
+    const run: Run = {
+      ...{ seed, born: values.born as Birth, days: Number(values.days) },
+      ...{ pairsMax: Number(values.pairs), faults: faultsOf(values.faults) },
+    };
+    const found = verb === "sim" ? simulate(module, run, engines) : cut(module, name, run, engines);
+    if (found === null) continue;
+    const others = command.replace(/ --seeds? \d+/g, "");
+    return { ...found, command: `${others} --seed ${seed}` };
   }
-  if (verb !== "sweep") throw new Error(`"${command}" is neither sim nor sweep`);
+  return null;
+}
+
+type Found = Omit<Finding, "command"> | null;
+
+function simulate(module: Uint8Array, run: Run, engines: EnginePool): Found {
+  const { seed, days, born, faults } = run;
+  const invariants = [...promises(), ...meterInvariants()];
+  const { violation } = runTrial({ module, seed, days, born, faults, engines, invariants });
+  if (violation === null) return null;
+  return { invariant: violation.invariant, sentence: describeViolation(violation, seed) };
+}
+
+function cut(module: Uint8Array, name: string, run: Run, engines: EnginePool): Found {
+  const { seed, born, pairsMax } = run;
   const scenario = SCENARIOS[name as ScenarioName](module, born);
-  const pairsMax = Number(values.pairs);
   const [failure] = sweep({ module, scenario, seed, pairsMax, engines }).failures;
   if (failure === undefined) return null;
   const { violation, cuts } = failure;
   const places = cuts.map(({ call, mode }) => `call ${call} (${mode})`).join(", ");
   const invariant = violation?.invariant ?? "the scenario comes to its end";
-  const what = violation === null ? "" : `: ${describeViolation(violation, seed)}`;
-  return { invariant, sentence: `power cut at ${places}${what}` };
+  const what = violation === null ? "it does not end" : describeViolation(violation, seed);
+  return { invariant, sentence: `power cut at ${places}: ${what}` };
 }
