@@ -17,6 +17,7 @@ export {
   type Target,
 } from "./build.js";
 export { type Clock, realClock, type TimerHandle } from "./clock.js";
+export type { PublishEvent } from "./cloud/broker.js";
 export { Core, CoreError, type CoreEvent, type CoreHooks, CoreTrap } from "./core.js";
 export { type CoreSnapshot, snapshotable } from "./core_snapshot.js";
 export {
@@ -43,7 +44,6 @@ export {
 } from "./partitions.js";
 export type { LogLine, SystemEvent } from "./ports/log.js";
 export { Air, DEFAULT_NETWORKS, type Network, readNetworks } from "./ports/wifi.js";
-export type { PublishEvent } from "./cloud/broker.js";
 export type { SimDevice } from "./sim/device.js";
 export { EnginePool } from "./sim/engine.js";
 export {
@@ -55,8 +55,8 @@ export {
 } from "./sim/faults.js";
 export type { Invariant, Report } from "./sim/invariants/invariant.js";
 export { promises } from "./sim/invariants/promises.js";
-export { type Listener, standardInvariants, type Violation } from "./sim/monitor.js";
 export { storedData } from "./sim/invariants/stored_data.js";
+export { type Listener, standardInvariants, type Violation } from "./sim/monitor.js";
 export type { Scenario, ScenarioStep } from "./sim/scenario.js";
 export { SCENARIOS, type ScenarioName } from "./sim/scenarios.js";
 export {

@@ -43,7 +43,7 @@ function runExample(application: string) {
   });
 }
 
-/** Puts the application with its bug into a folder of its own, where it imports the library by name. */
+/** Puts the application with its bug into a folder of its own; there it imports "iot32" by name. */
 function applicationOf(mutant: Mutant): string {
   const [copy = ""] = Object.values(patched(mutant));
   const source = readFileSync(join(packageRoot, copy), "utf8");

@@ -2,8 +2,16 @@
 // happens in a simulated world, keeps a little state for each device, and reports a breach in words.
 // It is copied with its world, so copy() gives a second one with the same state.
 
-import { Dataset, Event, type Invariant, type Report, type SimDevice, type World } from "iot32";
-import { type PublishEvent, storedData } from "iot32";
+import {
+  Dataset,
+  Event,
+  type Invariant,
+  type PublishEvent,
+  type Report,
+  type SimDevice,
+  storedData,
+  type World,
+} from "iot32";
 
 /** What is known of the life that a meter lives now, and of what it has in flash. */
 interface Life {

@@ -60,8 +60,8 @@ function hasFlashFailed({ faults, nowMs }: SimDevice): boolean {
 }
 
 /**
- * What a job has come to is in flash before its effect: before its handler, before its result. But a
- * result that flash refuses is told all the same.
+ * What a job has come to is in flash before its effect: before its handler, before its result. But
+ * a result that flash refuses is told all the same.
  */
 export class JobsAreKept implements Invariant {
   readonly name = "a job in flash before its effect";
@@ -217,6 +217,34 @@ function stateOf({ cloud }: World, thing: string, shadow: string | null): Shadow
   }
 }
 
+/** AWS discards what exceeds 100 publishes a second on a connection. */
+const PUBLISHES_APART_MS = 10;
+
+/** Publishes keep below AWS's rate, also when many have waited. */
+export class PublishesPaced implements Invariant {
+  readonly name = "publishes at AWS's pace";
+  private readonly last = new Map<number, number>();
+
+  called(
+    device: SimDevice,
+    name: string,
+    _args: readonly CallArgument[],
+    result: number,
+    report: Report,
+  ): void {
+    if (name !== "mqtt_publish" || result < 0) return;
+    const ms = device.nowMs - (this.last.get(device.index) ?? Number.NEGATIVE_INFINITY);
+    this.last.set(device.index, device.nowMs);
+    if (ms < PUBLISHES_APART_MS) report(device, `publishes ${ms} ms behind its last publish`);
+  }
+
+  copy(): PublishesPaced {
+    const copy = new PublishesPaced();
+    for (const [device, ms] of this.last) copy.last.set(device, ms);
+    return copy;
+  }
+}
+
 const STABLE_MS = 60_000;
 /** Floor and first ceiling of the session's back-off, and a TICK that comes late. */
 const FIRST_DELAY_MS_MAX = 1250 + 2500 + 3000;
@@ -327,5 +355,5 @@ export class StrangersLeave implements Invariant {
 export const promises = (): Invariant[] => [
   ...[new JobsAreKept(), new ConfirmedConnected(), new DownloadsAreWhole()],
   ...[new RequestsAreJson(), new ShadowsSettle(), new BackoffForgotten()],
-  new StrangersLeave(),
+  ...[new StrangersLeave(), new PublishesPaced()],
 ];
