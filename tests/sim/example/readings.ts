@@ -1,6 +1,6 @@
 // What must hold for the sample meter, whatever goes wrong around it. An invariant hears what
-// happens in a simulated world, keeps a little state for each device, and reports a breach in words.
-// It is copied with its world, so copy() gives a second one with the same state.
+// happens in a simulated world, keeps a little state for each device, and reports a breach. It is
+// copied with its world, so copy() gives a second one with the same state.
 
 import {
   Dataset,
