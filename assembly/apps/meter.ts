@@ -22,6 +22,7 @@ const MINUTE_S: i32 = 60;
 const PERIOD_MIN_S: i32 = 10;
 const PERIOD_MAX_S: i32 = 3600;
 const CALIBRATION_MS: u32 = 2000;
+const WARM_UP_MS: u32 = 20000;
 /** In the application's 256 bytes: how often it has started, and what it has counted. */
 const STARTS_AT: i32 = 0;
 const COUNTED_AT: i32 = 4;
@@ -43,6 +44,7 @@ export function setup(): void {
   jobs.onCancel(stopCalibrating);
   ble.enable();
   ota.enable();
+  ota.onSelfTest(selfTest);
 }
 
 function onEvent(event: u8, value: i32): void {
@@ -51,8 +53,28 @@ function onEvent(event: u8, value: i32): void {
     log.info("start " + flash.readInt(STARTS_AT).toString());
     log.info("counted " + flash.readInt(COUNTED_AT).toString());
     timer = system.after(periodMs(), read);
+    mqtt.subscribe(topic("command"), 1);
+  } else if (event == Event.MESSAGE_ARRIVED) {
+    obey();
   } else if (event == Event.TRAPPED) {
-    mqtt.publish("devices/" + system.thingName() + "/trap", system.eventText(), 1);
+    mqtt.publish(topic("trap"), system.eventText(), 1);
+  }
+}
+
+function topic(leaf: string): string {
+  return "devices/" + system.thingName() + "/" + leaf;
+}
+
+/** A meter measures nothing worth having before it is warm. */
+function selfTest(): u8 {
+  return system.uptimeMs() < WARM_UP_MS ? ota.UNDECIDED : ota.PASSED;
+}
+
+function obey(): void {
+  let message = mqtt.read();
+  while (message !== null) {
+    log.info("command " + message.text());
+    message = mqtt.read();
   }
 }
 
@@ -74,7 +96,7 @@ function read(): void {
   body.key("start").integer(flash.readInt(STARTS_AT));
   body.key("reading").integer(reading + 1);
   body.end();
-  const id = mqtt.publishBytes("devices/" + system.thingName() + "/reading", body.bytes(), 1);
+  const id = mqtt.publishBytes(topic("reading"), body.bytes(), 1);
   if (id < 0) return;
   reading++;
   if (reading % 60 == 0) flash.writeInt(COUNTED_AT, flash.readInt(COUNTED_AT) + 60);

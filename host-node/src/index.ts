@@ -17,6 +17,7 @@ export {
   type Target,
 } from "./build.js";
 export { type Clock, realClock, type TimerHandle } from "./clock.js";
+export type { PublishEvent } from "./cloud/broker.js";
 export { Core, CoreError, type CoreEvent, type CoreHooks, CoreTrap } from "./core.js";
 export { type CoreSnapshot, snapshotable } from "./core_snapshot.js";
 export {
@@ -44,6 +45,34 @@ export {
 } from "./partitions.js";
 export type { LogLine, SystemEvent } from "./ports/log.js";
 export { Air, DEFAULT_NETWORKS, type Network, readNetworks } from "./ports/wifi.js";
+export type { SimDevice } from "./sim/device.js";
+export { EnginePool } from "./sim/engine.js";
+export {
+  FAULT_PROFILES,
+  type FaultChoice,
+  type FaultProfile,
+  faultProfile,
+  type Occurrence,
+} from "./sim/faults.js";
+export type { Invariant, Report } from "./sim/invariants/invariant.js";
+export { promises } from "./sim/invariants/promises.js";
+export { storedData } from "./sim/invariants/stored_data.js";
+export { type Listener, standardInvariants, type Violation } from "./sim/monitor.js";
+export type { Scenario, ScenarioStep } from "./sim/scenario.js";
+export { SCENARIOS, type ScenarioName } from "./sim/scenarios.js";
+export {
+  BIRTHS,
+  type Birth,
+  describeViolation,
+  Simulation,
+  SimulationError,
+  type SimulationOptions,
+  type SimulationReport,
+} from "./sim/simulation.js";
+export { type SweepOptions, type SweepReport, sweep } from "./sim/sweep.js";
+export { runTrial, type Shortened, shorten, type Trial, type TrialOptions } from "./sim/trial.js";
+export type { WorkloadRates } from "./sim/workload.js";
+export type { World } from "./sim/world.js";
 export type { Happening, TraceLine } from "./trace/lines.js";
 export { TraceError } from "./trace/lines.js";
 export { parseTrace } from "./trace/parser.js";

@@ -26,6 +26,8 @@ export class SimCentral {
       if (!ble.connect(MTU)) return;
       ble.handshake(true);
       ble.send(CONFIGURATION, Uint8Array.of(Command.STATUS));
+    } else if (!ble.isOwner) {
+      // Somebody else is there.
     } else if (ble.answer?.[0] === (Command.STATUS | ANSWER)) {
       this.goOn(ble, ble.answer[1]!);
     } else ble.leave();

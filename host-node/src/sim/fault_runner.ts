@@ -16,8 +16,7 @@ const BROKER_OUTAGE_MS = [5 * SECOND_MS, 30 * MINUTE_MS] as const;
 const CLOCK_STEP_MS = [SECOND_MS, 120 * MINUTE_MS] as const;
 /** How a connection does not open. */
 const FAILURES = [
-  ...[Status.NAME_NOT_RESOLVED, Status.UNREACHABLE, Status.TIMEOUT],
-  ...[Status.TLS_CLIENT_REFUSED, Status.CONNECTION_LOST],
+  ...[Status.NAME_NOT_RESOLVED, Status.UNREACHABLE, Status.TIMEOUT, Status.CONNECTION_LOST],
 ] as const;
 /** Connections of neighbours; those of devices count from 1. */
 const NEIGHBOUR_FROM = 1_000_000_000;
@@ -162,7 +161,7 @@ export class FaultRunner {
   }
 
   private strange({ ble }: SimDevice, stream: Random): void {
-    if (!ble.connect(STRANGER_MTU)) return;
+    if (!ble.connect(STRANGER_MTU) || stream.chance(1 / 3)) return;
     for (let frames = stream.below(STRANGER_FRAMES_MAX); frames > 0; frames--) {
       const frame = new Uint8Array(1 + stream.below(STRANGER_MTU - 3));
       stream.fill(frame);

@@ -55,7 +55,7 @@ export interface FaultRates {
   readonly takeovers: number;
   /** A message that no service would send, on a topic that the device listens to. */
   readonly malformedMessages: number;
-  /** Somebody connects over BLE, writes what comes to mind, fails to authenticate, and leaves. */
+  /** Somebody connects over BLE and says nothing, or writes what comes to mind and has no proof. */
   readonly strangers: number;
 }
 

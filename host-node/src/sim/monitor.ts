@@ -19,6 +19,7 @@ import {
 import type { Invariant, Report } from "./invariants/invariant.js";
 import { AtWork, NoTrap } from "./invariants/life.js";
 import { AwsRules, BackoffFloor, PublishesEnd } from "./invariants/network.js";
+import { promises } from "./invariants/promises.js";
 import { hashOf } from "./random.js";
 import type { WorldWatcher } from "./watcher.js";
 import type { World } from "./world.js";
@@ -39,7 +40,7 @@ export interface Violation {
 export const standardInvariants = (): Invariant[] => [
   ...[new NoTrap(), new AtWork(), new OneCertificate(), new JobsTell(), new AwsRules()],
   ...[new BackoffFloor(), new PublishesEnd(), new StoredStays(), new RestartWaits()],
-  ...[new NormalHasCertificate(), new OneUntested()],
+  ...[new NormalHasCertificate(), new OneUntested(), ...promises()],
 ];
 
 /** Who else wants to hear; each is called behind the invariants. */

@@ -60,6 +60,21 @@ async function keep(name: string, file: string, wasm: Uint8Array): Promise<void>
 const isModuleOf = (name: string, entry: string): boolean =>
   /^[0-9a-f]{32}\.wasm$/.test(entry.slice(name.length + 1));
 
+/** A sample with other files in place of some, under a name of its own in the cache. */
+export async function replacedSampleBytes(
+  name: string,
+  application: string,
+  replace: Replace,
+): Promise<Uint8Array> {
+  const entry = join(SAMPLES, `${application}.ts`);
+  const file = `${name}-${await digest(entry, replace)}.wasm`;
+  const kept = await readFile(join(CACHE, file)).catch(() => null);
+  if (kept !== null) return kept;
+  const { wasm } = await buildModule({ entry: join(packageRoot, entry), replace });
+  await keep(name, file, wasm);
+  return wasm;
+}
+
 async function bytesOf(
   target: Target,
   application: string,

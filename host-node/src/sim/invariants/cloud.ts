@@ -1,7 +1,7 @@
 // Invariants of what the cloud believes: one active certificate for a thing, and jobs whose status
 // is what has happened on the device.
 
-import { Event } from "../../abi.js";
+import { Event, Mode } from "../../abi.js";
 import type { PublishEvent } from "../../cloud/broker.js";
 import { isTerminal } from "../../cloud/jobs_model.js";
 import type { SimDevice } from "../device.js";
@@ -94,8 +94,9 @@ export class JobsTell implements Invariant {
     const { jobs } = world.cloud;
     for (const { jobId } of jobs.list()) {
       for (const { thingName, status } of jobs.executions(jobId)) {
-        if (isTerminal(status)) continue;
-        report(world.deviceOf(thingName), `leaves ${jobId} ${status} long after its time`);
+        const device = world.deviceOf(thingName);
+        if (isTerminal(status) || device?.mode === Mode.IDLE) continue;
+        report(device, `leaves ${jobId} ${status} long after its time`);
       }
     }
   }

@@ -23,6 +23,8 @@ const sealed = (plain: Uint8Array): Buffer => Buffer.concat([veiled(plain), SEAL
 export class SimBle implements BlePort {
   isAdvertising = false;
   isConnected = false;
+  /** Who is connected is the central that has the right proof of possession. */
+  isOwner = false;
   /** The last packet that the device has sent, opened. */
   answer: Uint8Array | null = null;
   private isLocked = false;
@@ -130,6 +132,7 @@ export class SimBle implements BlePort {
   handshake(isRight: boolean): void {
     if (!this.isConnected || this.isLocked) return;
     this.hasSession = isRight;
+    this.isOwner = isRight;
     this.host.post(EventKind.BLE_SESSION, isRight ? Status.OK : Status.REFUSED);
   }
 
@@ -147,18 +150,19 @@ export class SimBle implements BlePort {
   }
 
   private gone(status: Status): void {
-    this.isConnected = false;
-    this.hasSession = false;
-    this.packet = new Uint8Array();
-    this.plain = new Uint8Array();
-    this.frames = [];
+    this.forget();
     this.host.post(EventKind.BLE_DISCONNECTED, status);
   }
 
   powerOff(): void {
     this.isAdvertising = false;
-    this.isConnected = false;
     this.isLocked = false;
+    this.forget();
+  }
+
+  private forget(): void {
+    this.isConnected = false;
+    this.isOwner = false;
     this.hasSession = false;
     this.packet = new Uint8Array();
     this.plain = new Uint8Array();
@@ -169,6 +173,7 @@ export class SimBle implements BlePort {
     const copy = new SimBle(host, this.isThere);
     copy.isAdvertising = this.isAdvertising;
     copy.isConnected = this.isConnected;
+    copy.isOwner = this.isOwner;
     copy.answer = this.answer;
     copy.isLocked = this.isLocked;
     copy.hasSession = this.hasSession;
