@@ -27,6 +27,8 @@ import * as topics from "./topics";
 const ANSWER_MS: u32 = 15000;
 const RETRY_MS_MIN: u32 = 2000;
 const RETRY_MS_MAX: u32 = 300000;
+/** A notification that got lost, however that may be, is made good within this time. */
+const DOUBT_MS: u32 = 6 * 3600 * 1000;
 /** Progress is told at most this often. */
 const PROGRESS_MS: u32 = 2000;
 
@@ -78,6 +80,7 @@ const TABLE: usize = memory.data<u8>([
   State.ASKING,       Input.DOWN,       Action.NONE,         State.OFF,
   State.READY,        Input.REPORT,     Action.REPORT,       State.REPORTING,
   State.READY,        Input.ASK,        Action.ASK,          State.ASKING,
+  State.READY,        Input.TIMER,      Action.ASK,          State.ASKING,
   State.READY,        Input.DOWN,       Action.NONE,         State.OFF,
   State.REPORTING,    Input.ACCEPTED,   Action.TOLD,         State.READY,
   State.REPORTING,    Input.CONFLICT,   Action.TAKE_VERSION, State.READY,
@@ -131,7 +134,7 @@ function step(input: u8): void {
   const row = findRow(TABLE, state, input);
   if (row == 0) return;
   state = nextOf(row);
-  dueMs = 0;
+  dueMs = state == State.READY ? nowMs + DOUBT_MS : 0;
   act(actionOf(row));
 }
 

@@ -88,6 +88,7 @@ const TABLE: usize = memory.data<u8>([
   // state,                   input,                   action,            next
   State.OFF,                  Input.START,             Action.OPEN,       State.OPENING,
   State.OPENING,              Input.ONLINE,            Action.SUBSCRIBE,  State.SUBSCRIBING,
+  State.OPENING,              Input.CLOSED,            Action.OPEN,       State.OPENING,
   State.SUBSCRIBING,          Input.HAS_CERTIFICATE,   Action.REGISTER,   State.REGISTERING,
   State.SUBSCRIBING,          Input.NEEDS_KEY,         Action.MAKE_KEY,   State.MAKING_KEY,
   State.SUBSCRIBING,          Input.NEEDS_CERTIFICATE, Action.CREATE,     State.CREATING,
@@ -249,6 +250,8 @@ function report(status: i32, words: usize): void {
 
 function wait(): void {
   answer.cancel();
+  // A probe that succeeded and could not be noted: the thing's connection is not for provisioning.
+  if (session.identity == Identity.THING) session.close();
   sysRandom(randomWord, 4);
   setTimer(Timer.PROVISIONING, backoff.next(load<u32>(randomWord)));
 }

@@ -28,7 +28,10 @@ export const NAME_BYTES_MAX: i32 = 64;
 const ANSWER_MS: u32 = 15000;
 const RETRY_MS_MIN: u32 = 2000;
 const RETRY_MS_MAX: u32 = 300000;
-/** One update; elements that do not fit go with the next one. AWS allows 8 KB a document. */
+/** A delta that got lost, however that may be, is made good within this time. */
+const DOUBT_MS: u32 = 6 * 3600 * 1000;
+/** No shadow is changed so often behind our back: a delta that says so is asked about. */
+const VERSIONS_AHEAD_MAX: i64 = 10000;
 /** What closes a document behind its last element, and opens a second section. */
 const CLOSE_BYTES: i32 = 32;
 
@@ -79,6 +82,8 @@ const TABLE: usize = memory.data<u8>([
   State.GETTING,      Input.TIMER,      Action.RETRY_LATER, State.WAITING,
   State.GETTING,      Input.DOWN,       Action.RECALL,      State.OFF,
   State.SYNCED,       Input.CHANGED,    Action.UPDATE,      State.UPDATING,
+  State.SYNCED,       Input.CONFLICT,   Action.GET_AGAIN,   State.GETTING,
+  State.SYNCED,       Input.TIMER,      Action.GET,         State.GETTING,
   State.SYNCED,       Input.DOWN,       Action.RECALL,      State.OFF,
   State.UPDATING,     Input.ACCEPTED,   Action.ACKNOWLEDGE, State.SYNCED,
   State.UPDATING,     Input.CONFLICT,   Action.GET_AGAIN,   State.GETTING,
@@ -165,6 +170,7 @@ function act(shadow: Shadow, action: u8): void {
       break;
     case Action.RECONCILE:
       shadow.strikes = 0;
+      shadow.dueMs = nowMs + DOUBT_MS;
       reconcile(shadow);
       break;
     case Action.UPDATE:
@@ -172,6 +178,7 @@ function act(shadow: Shadow, action: u8): void {
       break;
     case Action.ACKNOWLEDGE:
       shadow.strikes = 0;
+      shadow.dueMs = nowMs + DOUBT_MS;
       backoff.reset();
       acknowledge(shadow);
       break;
@@ -372,7 +379,9 @@ function onMessage(shadow: Shadow): void {
     // Not before the document is known, and each version once: deltas come twice and out of order.
     if (shadow.state == State.GETTING) shadow.ahead = message.version;
     const known = shadow.state == State.SYNCED || shadow.state == State.UPDATING;
-    if (known && message.version > shadow.taken) takeIncoming(shadow);
+    if (!known || message.version <= shadow.taken) return;
+    if (message.version - shadow.version > VERSIONS_AHEAD_MAX) step(shadow, Input.CONFLICT);
+    else takeIncoming(shadow);
     return;
   }
   if (message.token != <i64>shadow.token) return; // the answer to somebody else

@@ -47,6 +47,20 @@ function began({ device }: Scene): string[] {
   return device.saidOf("began").map((line) => line.split(" ")[0]!);
 }
 
+describe("a notification that never came", () => {
+  it("is made good within six hours", () => {
+    const all = online();
+    const notify = all.cloud.notify;
+    all.cloud.notify = () => {};
+    const execution = all.cloud.create("a-1", { action: "ok", number: 5 });
+    all.cloud.notify = notify;
+    all.device.runFor(6 * 3600_000 - 60_000);
+    assert.equal(execution.status, "QUEUED");
+    all.device.runFor(120_000);
+    assert.equal(execution.status, "SUCCEEDED");
+  });
+});
+
 describe("a job", () => {
   for (const [action, status] of [
     ["ok", "SUCCEEDED"],

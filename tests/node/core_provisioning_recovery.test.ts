@@ -203,6 +203,26 @@ describe("flash that fails while provisioning", () => {
     });
   }
 
+  it("to store the name that a probe has found leaves the thing's connection in peace", () => {
+    // Found by `iot32 sim`: it went on to ask for certificates over that connection.
+    const { device, aws } = scene();
+    aws.onProvision = () => USED_TOKEN;
+    device.broker.onConnect = (connect) => {
+      if (identityOf(connect) === "issued") device.flash.works = () => isMended;
+      return "up";
+    };
+    let isMended = false;
+    device.boot();
+    device.until(() => failures(device).some(([status]) => status === Status.IO_ERROR), LONG_MS);
+    const asThing = device.broker.connection;
+    assert.equal(identityOf(device.broker.connects.at(-1)!), "issued");
+    isMended = true;
+    expectProvisioned(device, DEVICE_NAME);
+    const onThing = device.broker.subscribes.filter(({ connection }) => connection === asThing);
+    assert.deepEqual(onThing, []);
+    assert.equal(aws.creates.length, 1);
+  });
+
   it("to store the thing name is told, and ends provisioned all the same", () => {
     const { device, aws } = scene();
     let isBroken = false;
