@@ -45,6 +45,8 @@ const JOINS_MAX: i32 = 2;
 const REFUSALS_MAX: i32 = 3;
 /** Starts on trial that did not come to an end: brown-outs, traps, power cuts. */
 const STARTS_MAX: u8 = 5;
+/** A claim that AWS has accepted cannot be taken back: what it is part of is written until it stays. */
+const COMMITS_MAX: i32 = 10;
 
 namespace State {
   export const OFF: u8 = 0;
@@ -131,6 +133,8 @@ const TABLE: usize = memory.data<u8>([
 let state: u8 = State.OFF;
 /** Joins or refusals that have failed so far. */
 let failures: i32 = 0;
+/** Writes of what a claim was accepted for that flash has refused. */
+let refusedCommits: i32 = 0;
 /** Pairs of certificate and key that are still to be compared: bits of the certificates. */
 let pairs: u32 = 0;
 let document: (at: u32, to: usize, bytes: i32) => i32 = nothing;
@@ -432,7 +436,9 @@ export function onRecord(place: u8, status: i32): void {
       ? Dataset.CONFIGURATION
       : Dataset.CANDIDATE;
   if (place != awaited) return;
+  const isCommit = state == State.COMMITTING_CLAIM;
   if (status >= 0) step(Input.STORED);
+  else if (isCommit && ++refusedCommits < COMMITS_MAX) configuration.save();
   else if (state == State.REPORTING) step(Input.FAILED);
   else fail(BleCode.FAILED, status, utf8("the flash did not take it"));
 }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Dataset, Event, Mode, SetupStep, Status } from "../../host-node/src/abi.js";
 import { CUT_MODES, NorFlash } from "../../host-node/src/ports/nor.js";
+import { RECORD } from "../../host-node/src/trace/record_header.js";
 import {
   applyAndReturn,
   ask,
@@ -324,6 +325,23 @@ describe("an endpoint of a document", () => {
 });
 
 describe("a claim of a document", () => {
+  it("that was accepted is in force, though flash refuses it five times", () => {
+    // Found by `iot32 sim`: the certificate was there, and each further claim refused because of
+    // it.
+    const device = inSession();
+    new ScriptedAws(device);
+    let left = 5;
+    device.flash.works = (operation) => {
+      const [magic, tag] = operation.kind === "program" ? operation.bytes : [];
+      return magic !== RECORD || tag !== Dataset.CONFIGURATION || left-- <= 0;
+    };
+    const told = applyAndReturn(device, claimDocument());
+    assert.deepEqual([told.code, told.step], ["CONFIGURED", "CONNECTED"]);
+    assert.ok(left < 0);
+    device.ble.leave();
+    expectOnline(device);
+  });
+
   it("that the template rejects is told in the words of the service, and may be tried again", () => {
     const device = inSession();
     const aws = new ScriptedAws(device);

@@ -93,7 +93,7 @@ const DEVICES_MAX = 1000;
 const FIRST_VERSION = "1.0.0";
 const TEMPLATE = "iot32";
 /** Long enough for every back-off, a download and its trial, a configuration that was tried. */
-const REST_MS = 6 * HOUR_MS;
+const REST_MS = 8 * HOUR_MS;
 /** Devices are switched on within this. */
 const START_SPREAD_MS = 60_000;
 const UPTIME_END = 0x1_0000_0000;
