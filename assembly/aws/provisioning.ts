@@ -24,6 +24,8 @@ import * as subscriptions from "./subscriptions";
 
 const RETRY_MS_MIN: u32 = 10000;
 const RETRY_MS_MAX: u32 = 900000;
+/** The thing's connection is on its way to its end: looked at again. */
+const CLOSING_MS: u32 = 1000;
 const ANSWER_MS_MAX: u32 = 30000;
 const PROBES_MAX: i32 = 3;
 
@@ -88,7 +90,7 @@ const TABLE: usize = memory.data<u8>([
   // state,                   input,                   action,            next
   State.OFF,                  Input.START,             Action.OPEN,       State.OPENING,
   State.OPENING,              Input.ONLINE,            Action.SUBSCRIBE,  State.SUBSCRIBING,
-  State.OPENING,              Input.CLOSED,            Action.OPEN,       State.OPENING,
+  State.OPENING,              Input.TIMER,             Action.OPEN,       State.OPENING,
   State.SUBSCRIBING,          Input.HAS_CERTIFICATE,   Action.REGISTER,   State.REGISTERING,
   State.SUBSCRIBING,          Input.NEEDS_KEY,         Action.MAKE_KEY,   State.MAKING_KEY,
   State.SUBSCRIBING,          Input.NEEDS_CERTIFICATE, Action.CREATE,     State.CREATING,
@@ -224,6 +226,7 @@ function act(action: u8): void {
 
 function open(): void {
   if (session.isOff()) session.open(Identity.CLAIM, request.deviceName, request.deviceNameSize);
+  else if (session.identity == Identity.THING) setTimer(Timer.PROVISIONING, CLOSING_MS);
   else if (session.isOnline()) step(Input.ONLINE);
 }
 
