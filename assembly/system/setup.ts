@@ -45,7 +45,7 @@ const JOINS_MAX: i32 = 2;
 const REFUSALS_MAX: i32 = 3;
 /** Starts on trial that did not come to an end: brown-outs, traps, power cuts. */
 const STARTS_MAX: u8 = 5;
-/** A claim that AWS has accepted cannot be taken back: what it is part of is written until it stays. */
+/** A claim that AWS accepted cannot be taken back: its configuration is written until it stays. */
 const COMMITS_MAX: i32 = 10;
 
 namespace State {

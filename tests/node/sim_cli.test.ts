@@ -1,5 +1,5 @@
-// iot32 sim, sweep and explore as programs: what they print, how they end, and that the command they
-// name repeats a failure.
+// iot32 sim, sweep and explore as programs: what they print, how they end, and that the command
+// they name repeats a failure.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

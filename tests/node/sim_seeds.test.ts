@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FaultChoice } from "../../host-node/src/sim/faults.js";
-import { BIRTHS, describeViolation } from "../../host-node/src/sim/simulation.js";
+import { BIRTHS, type Birth, describeViolation } from "../../host-node/src/sim/simulation.js";
 import { runTrial } from "../../host-node/src/sim/trial.js";
 import { engines, heap, meter } from "./support/sim_scene.js";
 
@@ -25,6 +25,20 @@ for (const born of BIRTHS) {
 
 test("fleet_holds", () => {
   expectGood(7, "default", 0.5, { devices: 30 });
+});
+
+/** Seeds with which the simulator found a bug of the core; docs/SIMULATION.md tells which. */
+const FOUND: readonly [seed: number, days: number, born: Birth, faults: FaultChoice][] = [
+  [111, 3, "thing", "default"],
+  [856, 0.5, "claim", { flashFailed: 0.3 }],
+  [3, 0.5, "unboxed", { flashFailed: 0.3 }],
+  [36, 2, "csr", "rough"],
+  [5, 1, "unboxed", "rough"],
+  [1, 0.5, "thing", { flashFailed: 0.3 }],
+];
+
+test("seeds_that_found_something_hold_now", () => {
+  for (const [seed, days, born, faults] of FOUND) expectGood(seed, faults, days, { born });
 });
 
 test("new_seeds_hold_too", () => {

@@ -18,6 +18,8 @@ export interface SweepOptions {
   readonly seed?: number;
   /** Most second cuts that are tried; default 1000. */
   readonly pairsMax?: number;
+  /** Stops when so many copies have failed; default: never. */
+  readonly failuresMax?: number;
   /** Tries every call, also where the world is the same as at the one before. */
   readonly everyCall?: boolean;
   readonly engines?: EnginePool;
@@ -65,6 +67,9 @@ interface Lead {
   readonly start: ScenarioRun;
 }
 
+/** Thrown out of the run when enough has failed. */
+class Enough extends Error {}
+
 class Sweep {
   readonly failures: SweepFailure[] = [];
   readonly coverage = new Set<string>();
@@ -81,17 +86,30 @@ class Sweep {
   run(): SweepReport {
     const { scenario, seed = 1 } = this.options;
     const base = this.begin();
-    this.cover(base);
-    this.throughout(base, (run) => this.cutHere(run));
-    const isDone = base.finish();
     const { monitor, world } = base;
-    if (!isDone) this.failures.push({ cuts: [], violation: monitor.violations[0] ?? null });
-    else this.again();
+    try {
+      this.sweepThrough(base);
+    } catch (error) {
+      if (!(error instanceof Enough)) throw error;
+    }
     return {
       ...{ scenario: scenario.name, seed, calls: world.devices[0]!.calls, places: this.places },
       ...{ cuts: this.tried, pairs: this.pairs, coverage: this.coverage.size },
       ...{ failures: this.failures, digest: monitor.digest.text },
     };
+  }
+
+  private sweepThrough(base: ScenarioRun): void {
+    this.cover(base);
+    this.throughout(base, (run) => this.cutHere(run));
+    if (base.finish()) this.again();
+    else this.fail({ cuts: [], violation: base.monitor.violations[0] ?? null });
+  }
+
+  private fail(failure: SweepFailure): void {
+    this.failures.push(failure);
+    const { failuresMax = Number.POSITIVE_INFINITY } = this.options;
+    if (this.failures.length >= failuresMax) throw new Enough();
   }
 
   private begin(): ScenarioRun {
@@ -140,8 +158,8 @@ class Sweep {
     const isDone = copy.finish();
     if (isDone) this.rest(copy);
     const [violation = null] = copy.monitor.violations;
-    if (!isDone || violation !== null) this.failures.push({ cuts, violation });
     copy.world.release();
+    if (!isDone || violation !== null) this.fail({ cuts, violation });
     return isNew();
   }
 

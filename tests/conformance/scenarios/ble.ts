@@ -107,8 +107,8 @@ function badEndpoint(name: string, what: string, arrange: (world: World) => void
 }
 
 /** Records of this dataset are not taken by the flash, for a while. */
-function recordFails(world: World, dataset: Dataset): void {
-  let left = 3;
+function recordFails(world: World, dataset: Dataset, times = 3): void {
+  let left = times;
   world.flash.works = (operation) => {
     const [magic, tag] = operation.kind === "program" ? operation.bytes : [];
     return magic !== RECORD || tag !== dataset || left-- <= 0;
@@ -262,10 +262,22 @@ const troubles: readonly Scenario[] = [
       goOnline(world);
     }),
   ),
-  scenario("flash_refuses_claim", "The record of a claimed device is not taken.", (stage) => {
+  scenario(
+    "flash_refuses_claim",
+    "The record of a claimed device is not taken: it is tried again.",
+    (stage) => {
+      const world = inSession(stage);
+      world.onEvent = (event) => {
+        if (event === Event.PROVISIONED) recordFails(world, Dataset.CONFIGURATION);
+      };
+      ask(world, Command.APPLY, claimDocument());
+      untilItAdvertisesAgain(world);
+    },
+  ),
+  scenario("flash_is_worn_out", "It is not taken however often it is tried.", (stage) => {
     const world = inSession(stage);
     world.onEvent = (event) => {
-      if (event === Event.PROVISIONED) recordFails(world, Dataset.CONFIGURATION);
+      if (event === Event.PROVISIONED) recordFails(world, Dataset.CONFIGURATION, 100);
     };
     ask(world, Command.APPLY, claimDocument());
     untilItAdvertisesAgain(world);

@@ -2,6 +2,7 @@
 // connection lost in each state.
 
 import { Event } from "../../../host-node/src/abi.js";
+import { THING } from "../../node/support/identities.js";
 import { code, type Reply, type Request } from "../../node/support/shadow_jobs_cloud.js";
 import { expectEvent, rest, type Scenario, type Stage } from "../scenario.js";
 import type { World } from "../world.js";
@@ -51,6 +52,14 @@ export const shadowScenarios: readonly Scenario[] = [
   scenario("reconciled", "The cloud desired something while the device was off.", (world) => {
     world.shadows.put(LAMP, { on: true, colour: "red" }, { on: false, colour: "white" }, 7);
     synced(world.boot());
+    expectEvent(world, Event.SHADOW_CHANGED);
+  }),
+  scenario("forged", "A delta of a version that cannot be: the cloud is asked.", (world) => {
+    synced(world.boot());
+    const delta = JSON.stringify({ version: 3_863_717_653, timestamp: 1, state: { on: true } });
+    world.broker.message(`$aws/things/${THING}/shadow/name/${LAMP}/update/delta`, delta);
+    world.runFor(3000);
+    change(world, { colour: "blue" });
     expectEvent(world, Event.SHADOW_CHANGED);
   }),
   scenario("deltas", "Changes one after the other, the last one before its answer.", (world) => {

@@ -148,7 +148,7 @@ function simulate(module: Uint8Array, run: Run, engines: EnginePool): Found {
 function cut(module: Uint8Array, name: string, run: Run, engines: EnginePool): Found {
   const { seed, born, pairsMax } = run;
   const scenario = SCENARIOS[name as ScenarioName](module, born);
-  const [failure] = sweep({ module, scenario, seed, pairsMax, engines }).failures;
+  const [failure] = sweep({ module, scenario, seed, pairsMax, engines, failuresMax: 1 }).failures;
   if (failure === undefined) return null;
   const { violation, cuts } = failure;
   const places = cuts.map(({ call, mode }) => `call ${call} (${mode})`).join(", ");
