@@ -9,7 +9,7 @@ import { EnginePool } from "../../host-node/src/sim/engine.js";
 import type { FaultProfileName } from "../../host-node/src/sim/faults.js";
 import { wholeLife } from "../../host-node/src/sim/scenarios.js";
 import { DAY_MS, Simulation } from "../../host-node/src/sim/simulation.js";
-import { sweep } from "../../host-node/src/sim/sweep.js";
+import { type SweepReport, sweep } from "../../host-node/src/sim/sweep.js";
 import type { Bench, Contestant, Result } from "./bench.js";
 
 const DAYS = 20;
@@ -29,11 +29,14 @@ function days(module: Uint8Array, faults: FaultProfileName): Contestant {
   };
 }
 
-function wholeSweep(module: Uint8Array): Contestant {
+/** `heard` gets the report of each run. */
+function wholeSweep(module: Uint8Array, heard: (report: SweepReport) => void): Contestant {
   return {
     name: LIFE,
     run: async () => {
-      const { failures } = sweep({ module, scenario: wholeLife(module), pairsMax: 0 });
+      const report = sweep({ module, scenario: wholeLife(module), pairsMax: 0 });
+      heard(report);
+      const { failures } = report;
       if (failures.length > 0)
         throw new Error(`${failures.length} copies did not come to their end`);
     },
@@ -41,14 +44,15 @@ function wholeSweep(module: Uint8Array): Contestant {
 }
 
 /** Device-days in a minute, and what the sweep tried. */
-function conclude(module: Uint8Array, results: readonly Result[]): string[] {
+function conclude(results: readonly Result[], swept: SweepReport | null): string[] {
   const rates = results
     .filter(({ name }) => name !== LIFE)
     .map(({ name, medianMs }) => {
       const perMinute = Math.round((DAYS * MINUTE_MS) / medianMs);
       return `${name}: ${perMinute.toLocaleString("en")} device-days a minute`;
     });
-  const { calls, places, cuts } = sweep({ module, scenario: wholeLife(module), pairsMax: 0 });
+  if (swept === null) return rates;
+  const { calls, places, cuts } = swept;
   return [...rates, `${LIFE}: ${calls} calls, ${places} places, ${cuts} worlds run to their end`];
 }
 
@@ -59,11 +63,15 @@ export const simBench: Bench = {
   runs: 5,
   open: async () => {
     const { wasm: module } = await buildModule({ entry: join(packageRoot, APPLICATION) });
+    let swept: SweepReport | null = null;
+    const sweeper = wholeSweep(module, (report) => {
+      swept = report;
+    });
     return {
-      contestants: [days(module, "none"), days(module, "default"), wholeSweep(module)],
+      contestants: [days(module, "none"), days(module, "default"), sweeper],
       reference: `${DAYS} days, faults: default`,
       notes: ["one device, one process, one thread; invariants watched at every step"],
-      conclude: (results) => conclude(module, results),
+      conclude: (results) => conclude(results, swept),
       close: async () => {},
     };
   },

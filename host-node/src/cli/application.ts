@@ -1,11 +1,11 @@
 // The application that a command of the simulator is given: a .ts that is built, or a module.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildModule } from "../build.js";
 import { type HeapLayout, heapLayout } from "../heap_in_use.js";
 import { packageRoot } from "../package_root.js";
 import { stripNames } from "../wasm_link.js";
+import { readGiven } from "./read_file.js";
 
 /** The sample that has something of everything that a simulation tries. */
 export const SAMPLE = join(packageRoot, "assembly", "apps", "meter.ts");
@@ -25,9 +25,5 @@ export async function loadApplication(path: string): Promise<Application> {
     const { wasm: named } = await buildModule({ entry: path, names: true });
     return { module: stripNames(named), heap: heapLayout(named), named };
   }
-  try {
-    return { module: readFileSync(path) };
-  } catch (error) {
-    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
+  return { module: readGiven(path) };
 }

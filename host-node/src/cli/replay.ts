@@ -1,7 +1,6 @@
 // `iot32 replay`: runs a trace through its module again and says where the two differ. Exit code 0
 // only when all of it was run and nothing differed.
 
-import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
 import { buildModule, TARGETS, type Target } from "../build.js";
@@ -11,6 +10,7 @@ import { watchStates } from "../trace/states.js";
 import { type GivenModule, modulesFor } from "../trace/trace_file.js";
 import { moduleDigest } from "../trace/writer.js";
 import { stripNames } from "../wasm_link.js";
+import { readGiven } from "./read_file.js";
 
 interface Options {
   readonly module: readonly string[];
@@ -43,14 +43,6 @@ Examples:
 
 /** A line of a trace may hold a payload of a kilobyte and more. */
 const COLUMNS_MAX = 400;
-
-function read(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
-}
 
 const short = (text: string): string => {
   return text.length <= COLUMNS_MAX ? text : `${text.slice(0, COLUMNS_MAX)} ...`;
@@ -109,7 +101,7 @@ function tell(result: ReplayResult, { until, state }: Options): void {
 
 async function moduleOf(path: string, target: Target): Promise<GivenModule> {
   if (!path.endsWith(".ts")) {
-    const bytes = read(path);
+    const bytes = readGiven(path);
     return { digest: moduleDigest(bytes), bytes };
   }
   const { wasm } = await buildModule({ entry: path, target, names: true });
@@ -117,7 +109,7 @@ async function moduleOf(path: string, target: Target): Promise<GivenModule> {
 }
 
 async function replay(file: string, options: Options): Promise<void> {
-  const lines = parseTrace(Buffer.from(read(file)).toString());
+  const lines = parseTrace(Buffer.from(readGiven(file)).toString());
   const modules = await Promise.all(options.module.map((path) => moduleOf(path, options.target)));
   const choice = { modules, anyModule: options.anyModule };
   const { until } = options;

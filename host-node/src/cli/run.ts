@@ -1,7 +1,7 @@
 // `iot32 run`: one device, from its flash file, until it is told to stop. The same module, options
 // and code whether the endpoint in the configuration is the local cloud or AWS IoT.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { LogLevel } from "../abi.js";
 import { SocketPeripheral } from "../ble/gatt_socket.js";
@@ -10,6 +10,7 @@ import { Device, type DeviceOptions, formatMac } from "../device.js";
 import { Air, DEFAULT_NETWORKS, readNetworks } from "../ports/wifi.js";
 import { TraceFile } from "../trace/trace_file.js";
 import { readConfiguration } from "./configuration.js";
+import { readGiven } from "./read_file.js";
 import { Timeline } from "./timeline.js";
 
 interface Options {
@@ -57,14 +58,6 @@ Examples:
   iot32 run --flash dump.bin
 `;
 
-function read(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new Error(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
-}
-
 /** What the device is flashed with. */
 async function load(
   application: string | undefined,
@@ -74,8 +67,8 @@ async function load(
     if (flash !== undefined && existsSync(flash)) return {};
     throw new Error("give an application, or with --flash a file that has one in it");
   }
-  if (application.endsWith(".bin")) return { firmware: read(application) };
-  if (!application.endsWith(".ts")) return { module: read(application) };
+  if (application.endsWith(".bin")) return { firmware: readGiven(application) };
+  if (!application.endsWith(".ts")) return { module: readGiven(application) };
   return { module: (await buildModule({ entry: application, target })).wasm };
 }
 

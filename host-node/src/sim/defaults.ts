@@ -2,20 +2,12 @@
 // devices are built with.
 
 import type { Identity } from "../cloud/store.js";
+import { pemOf } from "./cloud/pem.js";
 import type { AccessPoint } from "./ports/wifi.js";
 
 /** The cloud's time at the beginning of a world: 2026-01-01T00:00:00Z. */
 export const CLOUD_EPOCH_MS = 1_767_225_600_000;
 const CA_BYTES = 800;
-const LINE = 64;
-
-function pemOf(label: string, der: Uint8Array): string {
-  const lines = Buffer.from(der)
-    .toString("base64")
-    .match(new RegExp(`.{1,${LINE}}`, "g"))!;
-  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
-}
-
 /** Shaped like a root CA certificate; nothing is signed with it. */
 export const SIM_CA = pemOf(
   "CERTIFICATE",

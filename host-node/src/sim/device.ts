@@ -68,7 +68,6 @@ export interface SimDeviceOptions {
   readonly random: Random;
   /** What `now_ms` begins at: it wraps at 2^32. */
   readonly uptimeMs: number;
-  readonly hasBle: boolean;
 }
 
 const MAC_HEAD = [0x02, 0x1c, 0x32] as const;
@@ -121,7 +120,7 @@ export class SimDevice implements EngineHost, SimHost {
   private constructor(
     readonly world: Surroundings,
     readonly index: number,
-    readonly options: Pick<SimDeviceOptions, "document" | "uptimeMs" | "hasBle">,
+    readonly options: Pick<SimDeviceOptions, "document" | "uptimeMs">,
   ) {
     this.mac = macOf(index);
   }
@@ -132,7 +131,7 @@ export class SimDevice implements EngineHost, SimHost {
     device.random = options.random;
     device.flash = FlashImage.inMemory({ random: (bytes) => bytes.set(device.mac) });
     flashFirmware(device.flash, options.firmware);
-    device.connect(makePorts(device, device.flash, options.hasBle));
+    device.connect(makePorts(device, device.flash));
     return device;
   }
 

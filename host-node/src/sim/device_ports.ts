@@ -25,7 +25,7 @@ export interface DevicePorts {
 type NetworkUp = () => boolean;
 
 /** Ports of a device out of the factory. */
-export function makePorts(device: SimDevice, flash: FlashImage, hasBle: boolean): DevicePorts {
+export function makePorts(device: SimDevice, flash: FlashImage): DevicePorts {
   const { world, index } = device;
   const wifi = new SimWifi(device, world.air);
   const isUp: NetworkUp = () => wifi.state === "up";
@@ -35,7 +35,7 @@ export function makePorts(device: SimDevice, flash: FlashImage, hasBle: boolean)
     http: new SimHttp(device, (...args) => world.fetch(device, ...args), isUp),
     records: new SimFlash(device, flash),
     ota: new SimOta(device, flash),
-    ble: new SimBle(device, hasBle),
+    ble: new SimBle(device),
   });
 }
 

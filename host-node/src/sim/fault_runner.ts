@@ -1,10 +1,10 @@
 // Faults that come by themselves: each kind has its next time in the agenda, for each device or for
 // the cloud, and is carried out here.
 
-import type { Packet } from "mqtt-packet";
 import { Status } from "../abi.js";
 import type { SimDevice } from "./device.js";
 import type { FaultRates } from "./faults.js";
+import { connectPacket } from "./ports/mqtt.js";
 import type { Random } from "./random.js";
 import type { World } from "./world.js";
 
@@ -20,6 +20,7 @@ const FAILURES = [
 ] as const;
 /** Connections of neighbours; those of devices count from 1. */
 const NEIGHBOUR_FROM = 1_000_000_000;
+const NEIGHBOUR_KEEP_ALIVE_S = 60;
 const CLOUD = -1;
 const OF_CLOUD: readonly (keyof FaultRates)[] = ["brokerOutages", "clockSteps"];
 const OF_DEVICE: readonly (keyof FaultRates)[] = [
@@ -136,10 +137,7 @@ export class FaultRunner {
     const connection = ++this.lastNeighbour;
     const { certificate, key, clientId } = opening;
     if (!cloud.open(connection, certificate, key)) return;
-    cloud.packet(connection, {
-      ...{ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clean: true },
-      ...{ clientId, keepalive: 60 },
-    } as Packet);
+    cloud.packet(connection, connectPacket(clientId, NEIGHBOUR_KEEP_ALIVE_S));
     cloud.packet(connection, { cmd: "disconnect" });
   }
 

@@ -6,11 +6,10 @@
 
 import { isTerminal } from "../cloud/jobs_model.js";
 import { mutableGlobals } from "../core_snapshot.js";
-import { RECORDS } from "../flash_image.js";
 import { allMachines, stateVariable } from "../trace/states.js";
 import { globalNames } from "../wasm_link.js";
 import type { SimDevice } from "./device.js";
-import { storedRecords } from "./records.js";
+import { recordsOf } from "./records.js";
 import type { World } from "./world.js";
 
 /** Where the states of machines are in CoreSnapshot.globals. */
@@ -51,7 +50,7 @@ function datasetsOf(device: SimDevice): string {
 }
 
 function readDatasets(device: SimDevice): string {
-  const records = storedRecords(device.flash.region(RECORDS).nor.bytes);
+  const records = recordsOf(device.flash);
   return [...records.values()]
     .sort((a, b) => a.dataset - b.dataset)
     .map(({ dataset, isTombstone }) => `${dataset}${isTombstone ? "-" : ""}`)

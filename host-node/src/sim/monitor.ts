@@ -59,16 +59,14 @@ function hashOfName(name: string): number {
 export class Monitor implements WorldWatcher {
   readonly violations: Violation[] = [];
   digest = new Digest();
-  /** Told the kind of each event and the name of each call, for who measures what was covered. */
-  onEvent: ((kind: number) => void) | null = null;
-  onCalled: ((name: string) => void) | null = null;
   private world: World | null = null;
   private readonly reports: Report[];
   private readonly hearing: { readonly [Name in HookName]: readonly number[] };
 
   constructor(
     readonly invariants: readonly Invariant[],
-    private readonly listener: Listener = {},
+    /** May be exchanged: what was heard is not told again. */
+    public listener: Listener = {},
   ) {
     this.reports = invariants.map(
       ({ name }) =>
@@ -107,7 +105,6 @@ export class Monitor implements WorldWatcher {
     for (const i of this.hearing.stepBegins) {
       this.invariants[i]!.stepBegins!(device, event, this.reports[i]!);
     }
-    this.onEvent?.(event.kind);
     this.listener.stepBegins?.(device, event);
   }
 
@@ -122,7 +119,6 @@ export class Monitor implements WorldWatcher {
     for (const i of this.hearing.called) {
       this.invariants[i]!.called!(device, name, args, result, this.reports[i]!);
     }
-    this.onCalled?.(name);
     this.listener.called?.(device, name, args, result);
   }
 

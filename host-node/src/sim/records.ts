@@ -3,6 +3,7 @@
 
 import { FLASH_SECTOR_BYTES, FLASH_UNIT_BYTES } from "../abi.js";
 import { crc32 } from "../crc32.js";
+import { type FlashImage, RECORDS } from "../flash_image.js";
 import {
   datasetOf,
   extentOf,
@@ -25,8 +26,9 @@ export interface StoredRecord {
 
 const SEQUENCE_AT = 4;
 
-/** The newest good record of each dataset. */
-export function storedRecords(flash: Uint8Array): Map<number, StoredRecord> {
+/** The newest good record of each dataset in the records partition. */
+export function recordsOf(image: FlashImage): Map<number, StoredRecord> {
+  const flash = image.region(RECORDS).nor.bytes;
   const newest = new Map<number, StoredRecord>();
   for (let sector = 0; sector < flash.length; sector += FLASH_SECTOR_BYTES) {
     const end = sector + FLASH_SECTOR_BYTES;

@@ -148,7 +148,6 @@ export class Simulation {
     for (let index = 0; index < count; index++) {
       const options = {
         firmware,
-        hasBle: true,
         uptimeMs: random.below(UPTIME_END),
         document: JSON.stringify(this.documentOf(index, born)),
       };

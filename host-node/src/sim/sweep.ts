@@ -173,16 +173,18 @@ class Sweep {
     let isNew = false;
     let event = -1;
     let before = "";
-    monitor.onEvent = (kind) => {
-      event = kind;
-      before = "";
-    };
-    monitor.onCalled = (name) => {
-      const edge = `${event}:${before}>${name}`;
-      before = name;
-      if (this.coverage.has(edge)) return;
-      this.coverage.add(edge);
-      isNew = true;
+    monitor.listener = {
+      stepBegins: (_device, { kind }) => {
+        event = kind;
+        before = "";
+      },
+      called: (_device, name) => {
+        const edge = `${event}:${before}>${name}`;
+        before = name;
+        if (this.coverage.has(edge)) return;
+        this.coverage.add(edge);
+        isNew = true;
+      },
     };
     return () => isNew;
   }

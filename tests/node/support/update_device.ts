@@ -3,8 +3,7 @@
 // traps and power cuts are followed by the next life, as on the chip. All in virtual time.
 
 import assert from "node:assert/strict";
-import { createHash, createPrivateKey } from "node:crypto";
-import { p256 } from "@noble/curves/p256";
+import { createHash } from "node:crypto";
 import {
   ABI_VERSION,
   Event,
@@ -20,10 +19,11 @@ import { Software } from "../../../host-node/src/boot/software.js";
 import type { Clock } from "../../../host-node/src/clock.js";
 import { CoreTrap, compileCore } from "../../../host-node/src/core.js";
 import { FlashImage } from "../../../host-node/src/flash_image.js";
-import { type PackOptions, packImage, signatureText } from "../../../host-node/src/image/index.js";
+import { type PackOptions, packImage } from "../../../host-node/src/image/index.js";
 import { CryptoPort } from "../../../host-node/src/ports/crypto.js";
 import { PowerCut } from "../../../host-node/src/ports/nor.js";
 import { OtaPort } from "../../../host-node/src/ports/ota.js";
+import { signDeterministically } from "../../../host-node/src/sim/cloud/deterministic_signature.js";
 import { identities, thingDocument } from "./identities.js";
 import { moduleBytesOf } from "./module_cache.js";
 import { counting, PowerSwitch } from "./power_switch.js";
@@ -49,16 +49,9 @@ export function imageOf(version: string, more: Partial<PackOptions> = {}): Uint8
 export const sha256Of = (bytes: Uint8Array): string =>
   createHash("sha256").update(bytes).digest("hex");
 
-/** A signature that is the same in each run (RFC 6979); OpenSSL's has a random part. */
-function sign(file: Uint8Array): Uint8Array {
-  const { d } = createPrivateKey(keys.privateKey).export({ format: "jwk" });
-  const digest = createHash("sha256").update(file).digest();
-  return p256.sign(digest, Buffer.from(d!, "base64url")).toCompactRawBytes();
-}
-
 /** The document of a job that updates to `file`; members that are undefined are left out. */
 export function orderOf(action: "OTA" | "APP", file: Uint8Array, members: object = {}): object {
-  const signature = signatureText(sign(file));
+  const signature = signDeterministically(file, keys.privateKey);
   const url = URL;
   return { action, url, size: file.length, sha256: sha256Of(file), signature, ...members };
 }

@@ -1,5 +1,6 @@
 // PEM text (RFC 7468) around bytes, and the bytes inside it. What stands between the lines is not
-// looked at. Used by memory_authority.ts.
+// looked at. Used by memory_authority.ts
+// and ../defaults.ts.
 
 const LINE_CHARACTERS = 64;
 const BLOCK = /^-----BEGIN ([A-Z ]+)-----\n([A-Za-z0-9+/=\n]+)-----END \1-----\n?$/;

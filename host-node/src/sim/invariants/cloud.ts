@@ -7,6 +7,7 @@ import { isTerminal } from "../../cloud/jobs_model.js";
 import type { SimDevice } from "../device.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
+import { jobUpdateOf } from "./job_update.js";
 
 /** A device that provisions itself, over any number of power cuts, has one active certificate. */
 export class OneCertificate implements Invariant {
@@ -37,8 +38,6 @@ interface Order {
   readonly sha256?: string;
 }
 
-const JOB_UPDATE = /^\$aws\/things\/([^/]+)\/jobs\/([^/]+)\/update$/;
-
 /**
  * A result that a device reports is what has happened: an update that SUCCEEDED runs and is
  * confirmed, one that FAILED does not; any other job was begun, and is at its end when all is calm.
@@ -53,10 +52,10 @@ export class JobsTell implements Invariant {
   }
 
   published(world: World, { clientId, topic, payload }: PublishEvent, report: Report): void {
-    const jobId = JOB_UPDATE.exec(topic)?.[2];
-    if (jobId === undefined) return;
+    const update = jobUpdateOf(topic, payload);
+    if (update === null) return;
+    const { jobId, status } = update;
     const device = world.deviceOf(clientId);
-    const status = statusIn(payload);
     const { jobs } = world.cloud;
     const isThere = jobs.list().some((job) => job.jobId === jobId);
     if (device === null || status === null || !isThere) return;
@@ -105,15 +104,6 @@ export class JobsTell implements Invariant {
     const copy = new JobsTell();
     for (const job of this.begun) copy.begun.add(job);
     return copy;
-  }
-}
-
-function statusIn(payload: Buffer): string | null {
-  try {
-    const { status } = JSON.parse(payload.toString()) as { status?: unknown };
-    return typeof status === "string" ? status : null;
-  } catch {
-    return null;
   }
 }
 

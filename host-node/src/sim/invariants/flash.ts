@@ -4,12 +4,9 @@
 import { type CallArgument, Dataset, Event, Mode } from "../../abi.js";
 import { appTable } from "../../boot/boot_plan.js";
 import { decodeOtadata, isUsable, OtadataState } from "../../boot/otadata.js";
-import { RECORDS } from "../../flash_image.js";
 import type { SimDevice } from "../device.js";
-import { storedRecords } from "../records.js";
+import { recordsOf } from "../records.js";
 import type { Invariant, Report } from "./invariant.js";
-
-const recordsOf = (device: SimDevice) => storedRecords(device.flash.region(RECORDS).nor.bytes);
 
 /** What FLASH_WRITTEN has told is there after any number of power cuts, or something newer is. */
 export class StoredStays implements Invariant {
@@ -19,14 +16,14 @@ export class StoredStays implements Invariant {
 
   event(device: SimDevice, event: number, dataset: number, _text: string, report: Report): void {
     if (event !== Event.FLASH_WRITTEN) return;
-    const record = recordsOf(device).get(dataset);
+    const record = recordsOf(device.flash).get(dataset);
     if (record === undefined) report(device, `dataset ${dataset} is told written and is not there`);
     else this.told.set(`${device.index}/${dataset}`, record.sequence);
   }
 
   booted(device: SimDevice, report: Report): void {
     if (this.told.size === 0) return;
-    const records = recordsOf(device);
+    const records = recordsOf(device.flash);
     for (const [key, sequence] of this.told) {
       const [index, dataset] = key.split("/").map(Number);
       if (index !== device.index) continue;
@@ -71,7 +68,7 @@ export class NormalHasCertificate implements Invariant {
 
   event(device: SimDevice, event: number, value: number, _text: string, report: Report): void {
     if (event !== Event.MODE_CHANGED || value !== Mode.NORMAL) return;
-    const records = recordsOf(device);
+    const records = recordsOf(device.flash);
     const isThere = [Dataset.THING_CERTIFICATE, Dataset.THING_CERTIFICATE_OTHER].some(
       (dataset) => (records.get(dataset)?.payload.length ?? 0) > 0,
     );

@@ -5,6 +5,7 @@ import { type HeapLayout, heapInUse } from "../../heap_in_use.js";
 import type { SimDevice } from "../device.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
+import { PerLife } from "./per_life.js";
 
 /** The core never traps. */
 export class NoTrap implements Invariant {
@@ -43,7 +44,6 @@ const HEAP_EACH = 64;
 const HEAP_ROOM_BYTES = 2048;
 
 interface Heap {
-  readonly life: number;
   steps: number;
   /** Bytes in use when the device first was connected in this life; null: it was not yet. */
   first: number | null;
@@ -52,17 +52,9 @@ interface Heap {
 /** The heap of a life does not grow. */
 export class HeapSteady implements Invariant {
   readonly name = "heap unchanged";
-  private readonly heaps = new Map<number, Heap>();
+  private heaps = new PerLife<Heap>(() => ({ steps: 0, first: null }));
 
   constructor(private readonly layout: HeapLayout) {}
-
-  private of({ index, life }: SimDevice): Heap {
-    const known = this.heaps.get(index);
-    if (known?.life === life) return known;
-    const heap: Heap = { life, steps: 0, first: null };
-    this.heaps.set(index, heap);
-    return heap;
-  }
 
   private inUse(device: SimDevice): number {
     const { core } = device;
@@ -70,7 +62,7 @@ export class HeapSteady implements Invariant {
   }
 
   stepEnded(device: SimDevice, report: Report): void {
-    const heap = this.of(device);
+    const heap = this.heaps.of(device);
     if (!device.isConnected || ++heap.steps % HEAP_EACH !== 0) return;
     const bytes = this.inUse(device);
     heap.first ??= bytes;
@@ -80,7 +72,7 @@ export class HeapSteady implements Invariant {
 
   copy(): HeapSteady {
     const copy = new HeapSteady(this.layout);
-    for (const [device, heap] of this.heaps) copy.heaps.set(device, { ...heap });
+    copy.heaps = this.heaps.copy();
     return copy;
   }
 }

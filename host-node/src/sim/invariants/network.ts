@@ -7,6 +7,7 @@ import type { SimDevice } from "../device.js";
 import type { CoreEventHappening } from "../happenings.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
+import { PerLife } from "./per_life.js";
 
 /** Floors of the back-offs (docs/ARCHITECTURE.md, "Policies with numbers"), and AWS's own. */
 const WIFI_FLOOR_MS = 500;
@@ -14,34 +15,25 @@ const SESSION_FLOOR_MS = 1250;
 const CONNECTS_APART_MS = 1000;
 
 interface Attempts {
-  readonly life: number;
   wifiDownMs: number;
   mqttDownMs: number;
   connectMs: number;
 }
 
-const blank = (life: number): Attempts => {
+const blank = (): Attempts => {
   const never = Number.NEGATIVE_INFINITY;
-  return { life, wifiDownMs: never, mqttDownMs: never, connectMs: never };
+  return { wifiDownMs: never, mqttDownMs: never, connectMs: never };
 };
 
 /** No attempt sooner after a failure than the floor of its back-off. */
 export class BackoffFloor implements Invariant {
   readonly name = "back-off at its floor or above";
-  private readonly attempts = new Map<number, Attempts>();
-
-  private of({ index, life }: SimDevice): Attempts {
-    const known = this.attempts.get(index);
-    if (known?.life === life) return known;
-    const fresh = blank(life);
-    this.attempts.set(index, fresh);
-    return fresh;
-  }
+  private attempts = new PerLife(blank);
 
   stepBegins(device: SimDevice, { kind, a }: CoreEventHappening): void {
     if (a === Status.CLOSED) return;
-    if (kind === EventKind.WIFI_DOWN) this.of(device).wifiDownMs = device.nowMs;
-    else if (kind === EventKind.MQTT_DOWN) this.of(device).mqttDownMs = device.nowMs;
+    if (kind === EventKind.WIFI_DOWN) this.attempts.of(device).wifiDownMs = device.nowMs;
+    else if (kind === EventKind.MQTT_DOWN) this.attempts.of(device).mqttDownMs = device.nowMs;
   }
 
   called(
@@ -53,10 +45,10 @@ export class BackoffFloor implements Invariant {
   ): void {
     if (result !== Status.OK) return;
     if (name === "wifi_join") {
-      const ms = device.nowMs - this.of(device).wifiDownMs;
+      const ms = device.nowMs - this.attempts.of(device).wifiDownMs;
       if (ms < WIFI_FLOOR_MS) report(device, `joins again ${ms} ms after it lost Wi-Fi`);
     } else if (name === "mqtt_connect") {
-      const attempts = this.of(device);
+      const attempts = this.attempts.of(device);
       const sinceDown = device.nowMs - attempts.mqttDownMs;
       const sinceConnect = device.nowMs - attempts.connectMs;
       attempts.connectMs = device.nowMs;
@@ -71,7 +63,7 @@ export class BackoffFloor implements Invariant {
 
   copy(): BackoffFloor {
     const copy = new BackoffFloor();
-    for (const [device, attempts] of this.attempts) copy.attempts.set(device, { ...attempts });
+    copy.attempts = this.attempts.copy();
     return copy;
   }
 }
@@ -98,7 +90,6 @@ export class AwsRules implements Invariant {
 }
 
 interface Queue {
-  readonly life: number;
   /** Ids that have ended in this life, but for those of long ago. */
   readonly ended: Set<number>;
   /** What can still be told as succeeded in this step. */
@@ -110,29 +101,24 @@ const ENDED_KEPT = 2000;
 /** Each accepted publish ends once; it is told as arrived only when the broker has taken it. */
 export class PublishesEnd implements Invariant {
   readonly name = "each publish ends once, and as it is told";
-  private readonly queues = new Map<number, Queue>();
-
-  private of({ index, life }: SimDevice): Queue {
-    const known = this.queues.get(index);
-    if (known?.life === life) return known;
-    const queue = { life, ended: new Set<number>(), acknowledged: 0 };
-    this.queues.set(index, queue);
-    return queue;
-  }
+  private queues = new PerLife<Queue>(
+    () => ({ ended: new Set(), acknowledged: 0 }),
+    (queue) => ({ ...queue, ended: new Set(queue.ended) }),
+  );
 
   stepBegins(device: SimDevice, { kind, b }: CoreEventHappening): void {
     const isAcknowledgement = kind === EventKind.MQTT_PUBLISHED && b === Status.OK;
-    this.of(device).acknowledged = isAcknowledgement ? 1 : 0;
+    this.queues.of(device).acknowledged = isAcknowledgement ? 1 : 0;
   }
 
   called(device: SimDevice, name: string, args: readonly CallArgument[], result: number): void {
     const isQos0 = name === "mqtt_publish" && result === 0 && (Number(args[2]) & 1) === 0;
-    if (isQos0) this.of(device).acknowledged++;
+    if (isQos0) this.queues.of(device).acknowledged++;
   }
 
   event(device: SimDevice, event: number, id: number, _text: string, report: Report): void {
     if (event !== Event.PUBLISH_SUCCEEDED && event !== Event.PUBLISH_DROPPED) return;
-    const queue = this.of(device);
+    const queue = this.queues.of(device);
     if (queue.ended.has(id)) report(device, `publish ${id} has ended twice`);
     queue.ended.add(id);
     if (queue.ended.size > ENDED_KEPT) queue.ended.delete(queue.ended.values().next().value!);
@@ -144,9 +130,7 @@ export class PublishesEnd implements Invariant {
 
   copy(): PublishesEnd {
     const copy = new PublishesEnd();
-    for (const [device, queue] of this.queues) {
-      copy.queues.set(device, { ...queue, ended: new Set(queue.ended) });
-    }
+    copy.queues = this.queues.copy();
     return copy;
   }
 }

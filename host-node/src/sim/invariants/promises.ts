@@ -4,14 +4,13 @@
 
 import { type CallArgument, Dataset, Event, EventKind, Status } from "../../abi.js";
 import type { PublishEvent } from "../../cloud/broker.js";
-import { RECORDS } from "../../flash_image.js";
 import type { SimDevice } from "../device.js";
 import type { CoreEventHappening } from "../happenings.js";
-import { storedRecords } from "../records.js";
+import { recordsOf } from "../records.js";
 import type { World } from "../world.js";
 import type { Invariant, Report } from "./invariant.js";
-
-const JOB_UPDATE = /^\$aws\/things\/[^/]+\/jobs\/([^/]+)\/update$/;
+import { jobUpdateOf } from "./job_update.js";
+import { PerLife } from "./per_life.js";
 
 /** The job in a SYSTEM_STATUS record; the layout is in assembly/aws/progress.ts. */
 const JOB_AT = 136;
@@ -26,8 +25,7 @@ interface StoredJob {
 }
 
 function storedJob(device: SimDevice): StoredJob {
-  const bytes = device.flash.region(RECORDS).nor.bytes;
-  const payload = storedRecords(bytes).get(Dataset.SYSTEM_STATUS)?.payload ?? NOTHING;
+  const payload = recordsOf(device.flash).get(Dataset.SYSTEM_STATUS)?.payload ?? NOTHING;
   const idSize = payload[JOB_ID_SIZE_AT] ?? 0;
   const id = Buffer.from(payload.subarray(JOB_ID_AT, JOB_ID_AT + idSize)).toString();
   return { phase: payload[JOB_AT] ?? 0, id };
@@ -37,19 +35,6 @@ const NOTHING = new Uint8Array();
 
 const textOf = (argument: CallArgument | undefined): string =>
   argument instanceof Uint8Array ? Buffer.from(argument).toString() : "";
-
-interface JobUpdate {
-  readonly status?: string;
-  readonly statusDetails?: { readonly reason?: string };
-}
-
-function parsed(text: string): JobUpdate {
-  try {
-    return JSON.parse(text) as JobUpdate;
-  } catch {
-    return {};
-  }
-}
 
 /** Flash has refused something so recently that the core may have given a record up. */
 const REFUSAL_MS = 10_000;
@@ -81,9 +66,11 @@ export class JobsAreKept implements Invariant {
     report: Report,
   ): void {
     if (name !== "mqtt_publish" || result < 0) return;
-    const jobId = JOB_UPDATE.exec(textOf(args[0]))?.[1];
-    if (jobId === undefined) return;
-    const { status } = parsed(textOf(args[1]));
+    const [, payload] = args;
+    if (!(payload instanceof Uint8Array)) return;
+    const update = jobUpdateOf(textOf(args[0]), payload);
+    if (update === null) return;
+    const { jobId, status } = update;
     if (status === "IN_PROGRESS") return;
     const { phase, id } = storedJob(device);
     if ((id === jobId && phase >= FINISHING) || hasFlashFailed(device)) return;
@@ -122,11 +109,10 @@ export class DownloadsAreWhole implements Invariant {
   readonly name = "a download as its server has it";
 
   published(world: World, { clientId, topic, payload }: PublishEvent, report: Report): void {
-    if (!JOB_UPDATE.test(topic)) return;
-    const { status, statusDetails } = parsed(payload.toString());
-    if (status !== "FAILED" || !DAMAGE.test(statusDetails?.reason ?? "")) return;
+    const update = jobUpdateOf(topic, payload);
+    if (update?.status !== "FAILED" || !DAMAGE.test(update.reason)) return;
     if (world.faults.occurred.some(({ id }) => id.startsWith("downloadDamaged/"))) return;
-    report(world.deviceOf(clientId), `fails an undamaged update: ${statusDetails?.reason}`);
+    report(world.deviceOf(clientId), `fails an undamaged update: ${update.reason}`);
   }
 
   copy(): DownloadsAreWhole {
@@ -250,7 +236,6 @@ const STABLE_MS = 60_000;
 const FIRST_DELAY_MS_MAX = 1250 + 2500 + 3000;
 
 interface Held {
-  readonly life: number;
   upMs: number;
   /** When a connection that had held long enough ended; NaN: none has, or Wi-Fi went since. */
   endedMs: number;
@@ -259,18 +244,10 @@ interface Held {
 /** Behind a connection that held, the first attempt comes soon. */
 export class BackoffForgotten implements Invariant {
   readonly name = "a back-off that is forgotten";
-  private readonly held = new Map<number, Held>();
-
-  private of({ index, life }: SimDevice): Held {
-    const known = this.held.get(index);
-    if (known?.life === life) return known;
-    const fresh = { life, upMs: Number.NaN, endedMs: Number.NaN };
-    this.held.set(index, fresh);
-    return fresh;
-  }
+  private held = new PerLife<Held>(() => ({ upMs: Number.NaN, endedMs: Number.NaN }));
 
   stepBegins(device: SimDevice, { kind, a }: CoreEventHappening): void {
-    const held = this.of(device);
+    const held = this.held.of(device);
     if (kind === EventKind.MQTT_UP) held.upMs = device.nowMs;
     else if (kind === EventKind.WIFI_DOWN) held.endedMs = Number.NaN;
     else if (kind === EventKind.MQTT_DOWN) {
@@ -288,7 +265,7 @@ export class BackoffForgotten implements Invariant {
     report: Report,
   ): void {
     if (name !== "mqtt_connect") return;
-    const held = this.of(device);
+    const held = this.held.of(device);
     const ms = device.nowMs - held.endedMs;
     held.endedMs = Number.NaN;
     if (ms <= FIRST_DELAY_MS_MAX || Number.isNaN(ms)) return;
@@ -297,7 +274,7 @@ export class BackoffForgotten implements Invariant {
 
   copy(): BackoffForgotten {
     const copy = new BackoffForgotten();
-    for (const [device, held] of this.held) copy.held.set(device, { ...held });
+    copy.held = this.held.copy();
     return copy;
   }
 }

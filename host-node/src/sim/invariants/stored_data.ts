@@ -2,12 +2,11 @@
 // power cut now would leave there.
 
 import type { Dataset } from "../../abi.js";
-import { RECORDS } from "../../flash_image.js";
 import type { SimDevice } from "../device.js";
-import { storedRecords } from "../records.js";
+import { recordsOf } from "../records.js";
 
 /** A copy of the newest good value of a dataset; null: it has none. */
 export function storedData(device: SimDevice, dataset: Dataset): Uint8Array | null {
-  const record = storedRecords(device.flash.region(RECORDS).nor.bytes).get(dataset);
+  const record = recordsOf(device.flash).get(dataset);
   return record === undefined || record.isTombstone ? null : record.payload.slice();
 }

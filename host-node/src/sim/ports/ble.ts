@@ -35,14 +35,9 @@ export class SimBle implements BlePort {
   /** Frames of the packet that the device is sending. */
   private frames: readonly Uint8Array[] = [];
 
-  constructor(
-    private readonly host: SimHost,
-    /** False: the device has no radio for BLE. */
-    private readonly isThere: boolean,
-  ) {}
+  constructor(private readonly host: SimHost) {}
 
   start(): number {
-    if (!this.isThere) return Status.UNSUPPORTED;
     if (this.isAdvertising) return Status.BUSY;
     this.isAdvertising = true;
     this.isLocked = false;
@@ -170,7 +165,7 @@ export class SimBle implements BlePort {
   }
 
   copy(host: SimHost): SimBle {
-    const copy = new SimBle(host, this.isThere);
+    const copy = new SimBle(host);
     copy.isAdvertising = this.isAdvertising;
     copy.isConnected = this.isConnected;
     copy.isOwner = this.isOwner;

@@ -104,10 +104,7 @@ export class SimMqtt implements MqttPort {
       this.down(status);
       return;
     }
-    this.wire.send(this.connection, {
-      ...{ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clean: true },
-      ...{ clientId, keepalive: this.keepAliveS },
-    } as Packet);
+    this.wire.send(this.connection, connectPacket(clientId, this.keepAliveS));
   }
 
   private ping(): void {
@@ -270,6 +267,14 @@ export class SimMqtt implements MqttPort {
     copy.unacknowledged = this.unacknowledged;
     return copy;
   }
+}
+
+/** CONNECT of MQTT 3.1.1 with a clean session, as every client of this world sends it. */
+export function connectPacket(clientId: string, keepAliveS: number): Packet {
+  return {
+    ...{ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clean: true },
+    ...{ clientId, keepalive: keepAliveS },
+  } as Packet;
 }
 
 function granted(code: number | object): number {
